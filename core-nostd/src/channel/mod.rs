@@ -1,0 +1,1 @@
+//! Data channels (RFC 8831).

@@ -1,0 +1,1 @@
+//! The default provider, from the RustCrypto crates.

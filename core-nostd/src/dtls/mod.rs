@@ -1,0 +1,1 @@
+//! Datagram TLS: handshake, records, exported keys (RFC 6347, RFC 9147).

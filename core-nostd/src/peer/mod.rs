@@ -1,0 +1,3 @@
+//! `RTCPeerConnection`: the layers put together behind the W3C's names.
+
+pub mod jsep;

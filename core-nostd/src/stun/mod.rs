@@ -1,0 +1,1 @@
+//! STUN client transactions and server replies (RFC 8489).

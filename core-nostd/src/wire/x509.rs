@@ -1,0 +1,1 @@
+//! The little of X.509 that WebRTC needs (RFC 5280).

@@ -1,0 +1,1 @@
+//! Scenario tests of picortc over an emulated network.
