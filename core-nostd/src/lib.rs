@@ -13,7 +13,7 @@
 //! | 0 | [`mem`] | fixed-capacity storage; the only module that names `alloc` |
 //! | 0 | [`crypto`] | the provider table, and RustCrypto as the default |
 //! | 0 | [`wire`] | bytes to meaning and back: pure functions, no state, no time |
-//!
+//! | 1 | [`stun`] | client transactions and server replies |
 //! | 2 | [`ice`] | candidates, connectivity checks, nomination, consent |
 //! | 2 | [`dtls`] | handshake, records, exported keys |
 //! | 2 | [`sctp`] | associations, ordered and partially reliable messages |
