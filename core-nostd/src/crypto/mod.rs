@@ -417,14 +417,18 @@ pub trait Verifier: Sync {
     /// Which scheme this is.
     fn scheme(&self) -> SignatureScheme;
 
-    /// Whether `signature` is one of `message` by the owner of `key`.
+    /// Which hash of the signed octets [`verify`](Self::verify) takes.
+    fn hash(&self) -> HashAlgorithm;
+
+    /// Whether `signature` is one by the owner of `key` of the octets whose
+    /// hash is `digest`.
     ///
     /// # Errors
     /// [`CryptoError::Unsupported`] for a key of another kind,
     /// [`CryptoError::Invalid`] for a malformed key or signature (RSA moduli
     /// below 2048 bits among them), [`CryptoError::Unauthentic`] for a wrong
     /// one.
-    fn verify(&self, key: PublicKey<'_>, message: &[u8], signature: &[u8]) -> Result<(), CryptoError>;
+    fn verify(&self, key: PublicKey<'_>, digest: &[u8], signature: &[u8]) -> Result<(), CryptoError>;
 }
 
 /// Whether two byte strings are equal, in time that depends on their lengths

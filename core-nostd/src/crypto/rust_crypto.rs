@@ -1,1 +1,0 @@
-//! The default provider, from the RustCrypto crates.

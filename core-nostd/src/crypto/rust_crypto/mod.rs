@@ -1,0 +1,83 @@
+//! The default provider, from the RustCrypto crates.
+//!
+//! [`PROVIDER`] is for hosts and wasm; [`CHIP`] names less, so that less is
+//! linked. Verification of RSA signatures (feature `rsa`) allocates inside the
+//! `rsa` crate while a handshake verifies: the one place where the core
+//! allocates after construction.
+
+mod aead;
+mod hash;
+mod kx;
+mod sign;
+
+use super::CryptoProvider;
+
+/// Cipher suites by IANA number: AES first where the processor has it.
+#[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "aarch64"))]
+const CIPHER_SUITES: &[u16] = &[
+    0x1301,
+    0x1303,
+    0x1302,
+    0xc02b,
+    0xcca9,
+    0xc02c,
+    #[cfg(feature = "rsa")]
+    0xc02f,
+    #[cfg(feature = "rsa")]
+    0xcca8,
+    #[cfg(feature = "rsa")]
+    0xc030,
+];
+/// Cipher suites by IANA number: ChaCha20 first, three to six times cheaper
+/// without AES instructions.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "x86", target_arch = "aarch64")))]
+const CIPHER_SUITES: &[u16] = &[
+    0x1303,
+    0x1301,
+    0x1302,
+    0xcca9,
+    0xc02b,
+    0xc02c,
+    #[cfg(feature = "rsa")]
+    0xcca8,
+    #[cfg(feature = "rsa")]
+    0xc02f,
+    #[cfg(feature = "rsa")]
+    0xc030,
+];
+
+/// All that the features name: for hosts and wasm.
+pub static PROVIDER: CryptoProvider = CryptoProvider {
+    name: "rust-crypto",
+    hashes: &hash::Hashing,
+    aeads: &aead::Sealing,
+    key_exchanges: &[
+        #[cfg(feature = "post-quantum")]
+        &kx::X25519MlKem768,
+        &kx::X25519,
+        &kx::P256,
+    ],
+    signer: &sign::P256Signer,
+    verifiers: &[
+        &sign::EcdsaSha256,
+        #[cfg(feature = "rsa")]
+        &sign::EcdsaP384Sha384,
+        #[cfg(feature = "rsa")]
+        &sign::RsaPssSha256,
+        #[cfg(feature = "rsa")]
+        &sign::RsaPkcs1Sha256,
+    ],
+    cipher_suites: CIPHER_SUITES,
+};
+
+/// What a microcontroller should do: X25519 and ChaCha20-Poly1305 first, no
+/// post-quantum shares, ECDSA P-256 only.
+pub static CHIP: CryptoProvider = CryptoProvider {
+    name: "rust-crypto-chip",
+    hashes: &hash::Hashing,
+    aeads: &aead::Sealing,
+    key_exchanges: &[&kx::X25519, &kx::P256],
+    signer: &sign::P256Signer,
+    verifiers: &[&sign::EcdsaSha256],
+    cipher_suites: &[0x1303, 0x1301, 0xcca9, 0xc02b],
+};
