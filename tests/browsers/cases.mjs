@@ -176,10 +176,12 @@ export const CASES = [
       const tab = await t.connect();
       const seen = [ufrag(tab.got)];
       for (let round = 0; round < 3; round += 1) {
-        const traffic = tab.call("echo", "main", Array.from({ length: 40 }, () => ({ binary: 9_000 })));
-        const { answer } = await tab.renegotiate({ restart: true });
+        const traffic = Array.from({ length: 40 }, () => ({ binary: 9_000 }));
+        const [{ answer }] = await Promise.all([
+          tab.renegotiate({ restart: true }),
+          tab.call("echo", "main", traffic),
+        ]);
         seen.push(ufrag(answer));
-        await traffic;
         await tab.page.evaluate(() => until(() => rig.pc.connectionState === "connected", "the restart", 15_000));
         await tab.call("echo", "main", [{ text: `after restart ${round}` }, { binary: 50_000 }]);
       }

@@ -141,11 +141,25 @@ function serve(bulk, negotiated) {
       for (const id of negotiated.splice(0)) line(rig.pc.createDataChannel(`negotiated ${id}`, { negotiated: true, id }));
     },
     async answer(sdp) {
-      await rig.pc.setRemoteDescription({ type: "offer", sdp });
-      for (const transceiver of rig.pc.getTransceivers()) transceiver.stop();
+      await rig.pc.setRemoteDescription({ type: "offer", sdp: standIn.keepRole(standIn.refuseMedia(sdp)) });
       standIn.prepare();
       await rig.pc.setLocalDescription(await rig.pc.createAnswer());
       return rig.gathered();
+    },
+    // A media section offered with port 0, and outside of the bundle, is rejected.
+    refuseMedia(sdp) {
+      const mids = [...sdp.matchAll(/^m=(?:audio|video) [^]*?^a=mid:(\S+)/gm)].map((found) => found[1]);
+      const bundled = (line) => line.split(" ").filter((mid) => !mids.includes(mid)).join(" ");
+      return sdp.replace(/^m=(audio|video) \d+/gm, "m=$1 0").replace(/^a=group:BUNDLE.*$/m, bundled);
+    },
+    // A DTLS association outlives an ICE restart, and so do its roles (RFC
+    // 8842, 5.5), which not every browser remembers when it answers.
+    keepRole(sdp) {
+      const setup = (description) => /a=setup:(active|passive)/.exec(description?.sdp)?.[1];
+      const { currentLocalDescription: ours, currentRemoteDescription: theirs } = rig.pc;
+      const other = { active: "passive", passive: "active" };
+      const kept = ours?.type === "answer" ? other[setup(ours)] : setup(theirs);
+      return kept ? sdp.replace(/a=setup:actpass/g, `a=setup:${kept}`) : sdp;
     },
     offer(label) {
       standIn.prepare();

@@ -41,8 +41,10 @@ const rig = {
     await rig.pc.setRemoteDescription({ type: "answer", sdp });
   },
 
+  // After a restart the state still reads "complete", of the candidates before.
   async gathered() {
-    await until(() => rig.pc.iceGatheringState === "complete", "ICE gathering to complete", 20_000);
+    const whole = () => rig.pc.iceGatheringState === "complete" && /^a=candidate/m.test(rig.pc.localDescription.sdp);
+    await until(whole, "ICE gathering to complete", 20_000);
     return rig.pc.localDescription.sdp;
   },
 
