@@ -155,6 +155,22 @@ const rig = {
     return { ...seen, ended: rig.pc.connectionState };
   },
 
+  // Waits until a pair of the newest ICE credentials carries the connection.
+  async restarted() {
+    const fragment = /^a=ice-ufrag:(\S+)/m.exec(rig.pc.localDescription.sdp)[1];
+    const moved = async () => {
+      const report = await rig.pc.getStats();
+      return [...report.values()].some(
+        (s) =>
+          s.type === "candidate-pair" &&
+          s.state === "succeeded" &&
+          s.nominated &&
+          report.get(s.localCandidateId)?.usernameFragment === fragment,
+      );
+    };
+    await until(moved, "a pair of the restarted ICE session", 20_000);
+  },
+
   async stats() {
     const found = {};
     const report = [...(await rig.pc.getStats()).values()];
@@ -273,7 +289,7 @@ function rate(total, started) {
 
 async function until(holds, what, ms) {
   const deadline = performance.now() + ms;
-  while (!holds()) {
+  while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`waited ${ms} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
