@@ -30,7 +30,7 @@ pub use data::Data;
 pub use forward::{ForwardTsn, Skip};
 pub use init::{Features, Init};
 pub use param::{Param, Params};
-pub use reconfig::{Reconfig, ResetResult, emit_outgoing_reset, emit_response};
+pub use reconfig::{Reconfig, ResetResult, Streams, emit_outgoing_reset, emit_response};
 pub use sack::{GapBlock, Sack};
 
 /// A transmission sequence number.
@@ -59,7 +59,7 @@ pub struct Header {
 pub enum Checksum {
     /// It is right.
     Correct,
-    /// It is zero, and zero is not right: acceptable to a receiver that said
+    /// It is zero, so nobody computed it: acceptable to a receiver that said
     /// so (RFC 9653).
     Zero,
     /// It is wrong.

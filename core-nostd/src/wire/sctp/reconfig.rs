@@ -102,7 +102,7 @@ impl<'a> Streams<'a> {
     }
 
     /// The stream numbers.
-    pub fn iter(&self) -> impl Iterator<Item = u16> + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = u16> + Clone + use<'a> {
         self.0.iter().map(|&s| u16::from_be_bytes(s))
     }
 }

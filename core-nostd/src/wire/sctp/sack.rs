@@ -53,7 +53,7 @@ impl<'a> Sack<'a> {
     }
 
     /// What arrived beyond the cumulative TSN.
-    pub fn gaps(&self) -> impl Iterator<Item = GapBlock> + use<'a> {
+    pub fn gaps(&self) -> impl Iterator<Item = GapBlock> + Clone + use<'a> {
         self.gaps.iter().map(|&[a, b, c, d]| GapBlock {
             start: u16::from_be_bytes([a, b]),
             end: u16::from_be_bytes([c, d]),
