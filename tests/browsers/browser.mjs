@@ -1,0 +1,78 @@
+// Finds the browsers of this machine and starts them headless.
+import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import puppeteer from "puppeteer-core";
+
+const NAMES = {
+  chromium: ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"],
+  firefox: ["firefox-esr", "firefox"],
+};
+
+export const BROWSERS = Object.keys(NAMES);
+
+export function find(browser) {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  for (const name of NAMES[browser]) {
+    for (const folder of folders) {
+      const path = join(folder, name);
+      try {
+        accessSync(path, constants.X_OK);
+        return path;
+      } catch {
+        // Not here: the next folder.
+      }
+    }
+  }
+  return null;
+}
+
+// `addresses` is "plain" (host candidates carry addresses) or "default" (as
+// shipped: host candidates are mDNS names).
+export async function launch(browser, addresses) {
+  const executablePath = find(browser);
+  if (!executablePath) throw new Error(`no ${browser} found on PATH (tried ${NAMES[browser].join(", ")})`);
+  const userDataDir = mkdtempSync(join(tmpdir(), `rig-${browser}-`));
+  const options = browser === "chromium" ? chromium(addresses) : firefox(addresses);
+  const handle = await puppeteer.launch({
+    browser: browser === "chromium" ? "chrome" : "firefox",
+    executablePath,
+    headless: true,
+    userDataDir,
+    protocolTimeout: 600_000,
+    ...options,
+  });
+  const version = await handle.version();
+  return {
+    version,
+    page: () => handle.newPage(),
+    async close() {
+      await handle.close();
+      rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+function chromium(addresses) {
+  const args = [
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    // Tabs in the background must not be slowed: several are open at once.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+  ];
+  if (process.getuid?.() === 0) args.push("--no-sandbox");
+  if (addresses === "plain") args.push("--disable-features=WebRtcHideLocalIpsWithMdns");
+  return { args };
+}
+
+function firefox(addresses) {
+  return {
+    extraPrefsFirefox: {
+      "media.peerconnection.ice.obfuscate_host_addresses": addresses === "default",
+      "dom.min_background_timeout_value": 4,
+      "dom.timeout.enable_budget_timer_throttling": false,
+    },
+  };
+}

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The native examples, as a reader of the README runs them, without a browser.
+source "$(dirname "$0")/lib/common.bash"
+
+check "the examples build" cargo build --quiet --release -p picortc --examples
+check "data-channels-offer-answer" timeout 60 target/release/examples/data-channels-offer-answer
+finish

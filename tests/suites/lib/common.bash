@@ -1,0 +1,51 @@
+# What the suites share: counting, and installing by name what is missing.
+# Sourced, at the top of the repository.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.." || exit 1
+export CARGO_TERM_COLOR=never
+
+passed=0 failed=0 skipped=0
+
+# check NAME COMMAND…: runs the command; its output is shown when it fails.
+check() {
+  local name=$1 out
+  shift
+  if out=$("$@" 2>&1); then
+    passed=$((passed + 1))
+    echo "ok $name"
+  else
+    failed=$((failed + 1))
+    echo "FAIL $name: $*"
+    printf '%s\n' "$out" | tail -n 60 | sed 's/^/    /'
+  fi
+}
+
+# Ends a suite: the summary line, and the exit code that goes with it.
+finish() {
+  printf '%d passed, %d failed' "$passed" "$failed"
+  [ "$skipped" -gt 0 ] && printf ', %d skipped' "$skipped"
+  echo
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+  exit
+}
+
+# Installs Debian packages: need_package PACKAGE… — as root, or through sudo.
+need_package() {
+  local -a as=()
+  [ "$(id -u)" -eq 0 ] || as=(sudo -n)
+  "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq \
+    && "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+# need_command COMMAND[|COMMAND…] PACKAGE…: one of the commands, or the packages.
+need_command() {
+  local names=$1 name
+  shift
+  for name in ${names//|/ }; do command -v "$name" >/dev/null && return; done
+  echo "# installing $*"
+  need_package "$@" >/dev/null
+}
+
+need_target() {
+  rustup target list --installed | grep -qx "$1" || rustup target add "$1"
+}
