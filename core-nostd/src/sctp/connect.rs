@@ -353,7 +353,8 @@ impl Association {
         self.unacknowledged = 0;
         self.told_window = self.inbound.window();
         self.outbound.cc.rto = self.config.rto_initial;
-        self.connected = Some(event);
+        // A restart that nobody has noticed is a connection like any other.
+        self.connected.get_or_insert(event);
         self.start_heartbeat(env);
         debug!("sctp: established, {:?}", event);
     }

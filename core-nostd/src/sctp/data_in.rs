@@ -238,10 +238,11 @@ impl Inbound {
             && last.next() == tsn
         {
             *last = tsn;
-            if joins_next && let Some((_, end)) = self.gaps.remove(at) {
-                if let Some((_, last)) = self.gaps.get_mut(at - 1) {
-                    *last = end;
-                }
+            if joins_next
+                && let Some((_, end)) = self.gaps.remove(at)
+                && let Some((_, last)) = self.gaps.get_mut(at - 1)
+            {
+                *last = end;
             }
             return true;
         }

@@ -91,6 +91,9 @@ pub(super) struct Outbound {
     pub(super) interleaved: bool,
     /// The peer skips what we give up.
     pub(super) partial: bool,
+    /// "Restart the T3-rtx timer only if [...] the endpoint is retransmitting
+    /// the first outstanding DATA chunk" (RFC 9260, Section 7.2.4).
+    pub(super) restart_timer: bool,
     /// A FORWARD TSN is due.
     pub(super) forward_due: bool,
     /// Packets that may still leave before the next acknowledgement.
@@ -126,6 +129,7 @@ impl Outbound {
             cc: Congestion::new(config, 0),
             interleaved: false,
             partial: false,
+            restart_timer: false,
             forward_due: false,
             burst: 0,
             stream_count: 0,
@@ -153,6 +157,7 @@ impl Outbound {
         self.lost_from = first;
         self.acked = 0;
         self.cc = Congestion::new(config, max_packet);
+        self.restart_timer = false;
         self.forward_due = false;
         self.burst = config.max_burst;
         self.signals = 0;
@@ -428,6 +433,7 @@ impl Outbound {
         self.flight += len;
         self.lost -= 1;
         self.retransmitted += 1;
+        self.restart_timer |= index == 0;
         true
     }
 

@@ -386,7 +386,9 @@ impl Association {
     }
 
     /// The next message, in the order of completion. Its memory is given back
-    /// by the next call that takes `&mut self` to read or to receive.
+    /// by the next call to read or to receive; then
+    /// [`poll_write`](Self::poll_write) may have to tell the peer that its
+    /// window opened.
     pub fn poll_read(&mut self) -> Option<Received<'_>> {
         self.inbound.give_back();
         self.note_window();

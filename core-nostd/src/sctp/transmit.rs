@@ -136,7 +136,8 @@ impl Association {
         if self.outbound.forward_due {
             self.outbound.emit_forward(w);
         }
-        if !self.outbound.sent.is_empty() && !self.timers.is_running(Timeout::Retransmit) {
+        let restart = core::mem::take(&mut self.outbound.restart_timer);
+        if !self.outbound.sent.is_empty() && (restart || !self.timers.is_running(Timeout::Retransmit)) {
             self.timers.set(Timeout::Retransmit, now + self.outbound.cc.rto);
         }
         self.continue_shutdown(now);

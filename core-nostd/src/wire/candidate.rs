@@ -197,7 +197,8 @@ mod tests {
         assert_eq!((c.foundation, c.component, c.priority, c.port), ("842163049", 1, 1677729535, 46154));
         assert_eq!(c.related, Some("10.0.17.1:50000".parse().unwrap()));
         assert_eq!((c.kind, c.ufrag, c.tcp_type), (CandidateType::ServerReflexive, Some("EEtu"), None));
-        let firefox = "candidate:0 1 UDP 2122252543 4f3b1a5c-9a4c-4b6b-8b6c-1e9d0a3f2b1c.local 60417 typ host";
+        let firefox =
+            "candidate:0 1 UDP 2122252543 4f3b1a5c-9a4c-4b6b-8b6c-1e9d0a3f2b1c.local 60417 typ host";
         let c = Candidate::parse(firefox).unwrap().unwrap();
         assert!(matches!(c.address, CandidateAddress::Name(n) if n.ends_with(".local")));
         let tcp = "a=candidate:2 1 TCP 2105524479 192.0.2.2 9 typ host tcptype active";
@@ -220,8 +221,12 @@ mod tests {
                 assert_eq!(Candidate::parse(&text[..n]), Err(Malformed), "{}", &text[..n]);
             }
         }
-        for bad in ["", "candidate:", "candidate:1 1 udp x 1.2.3.4 5 typ host", "candidate:1 1 udp 1 1.2.3.4 65536 typ host"]
-        {
+        for bad in [
+            "",
+            "candidate:",
+            "candidate:1 1 udp x 1.2.3.4 5 typ host",
+            "candidate:1 1 udp 1 1.2.3.4 65536 typ host",
+        ] {
             assert_eq!(Candidate::parse(bad), Err(Malformed), "{bad}");
         }
     }

@@ -264,10 +264,8 @@ impl<'a> Message<'a> {
         let mut over = false;
         self.attributes().take_while(move |a| {
             let take = !over;
-            over |= matches!(
-                a.kind,
-                AttributeType::MESSAGE_INTEGRITY | AttributeType::MESSAGE_INTEGRITY_SHA256
-            );
+            over |=
+                matches!(a.kind, AttributeType::MESSAGE_INTEGRITY | AttributeType::MESSAGE_INTEGRITY_SHA256);
             take
         })
     }
@@ -429,9 +427,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, nibble: u32| {
         crc >> 4 ^ TABLE.get(((crc ^ nibble) & 0xf) as usize).copied().unwrap_or_default()
     };
-    !bytes.iter().fold(u32::MAX, |crc, octet| {
-        step(step(crc, u32::from(octet & 0xf)), u32::from(octet >> 4))
-    })
+    !bytes.iter().fold(u32::MAX, |crc, octet| step(step(crc, u32::from(octet & 0xf)), u32::from(octet >> 4)))
 }
 
 #[cfg(all(test, feature = "rust-crypto"))]
@@ -471,8 +467,9 @@ mod tests {
             for at in 0..bytes.len() {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 0x10;
-                let believed = Message::parse(&flipped)
-                    .is_ok_and(|m| m.is_authentic(PROVIDER.hashes, &key) && m.fingerprint() == message.fingerprint());
+                let believed = Message::parse(&flipped).is_ok_and(|m| {
+                    m.is_authentic(PROVIDER.hashes, &key) && m.fingerprint() == message.fingerprint()
+                });
                 assert!(!believed, "{name} flipped at {at}");
             }
             for n in 0..bytes.len() {
