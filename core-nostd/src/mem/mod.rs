@@ -13,7 +13,7 @@ mod serial;
 mod timers;
 mod vec;
 
-pub use blocks::{BlockPool, Chain};
+pub use blocks::{BlockPool, Chain, Place};
 pub use boxed::{Boxed, boxed, boxed_slice};
 pub use datagram::Datagram;
 pub use deque::FixedDeque;
