@@ -120,6 +120,11 @@ impl<'a> Description<'a> {
         self.text
     }
 
+    /// The text before the first media section.
+    pub fn session(&self) -> &'a str {
+        self.session
+    }
+
     /// How many media sections there are.
     pub fn len(&self) -> usize {
         self.medias
@@ -305,9 +310,8 @@ impl<'a> Media<'a> {
         self.attribute("mid").map(|a| a.value.trim()).filter(|m| !m.is_empty())
     }
 
-    /// Whether the section is refused. "An offerer can [...] assign a zero
-    /// port value to a bundled 'm=' section [with] the SDP 'bundle-only'
-    /// attribute" (RFC 9143, Section 6): that does not refuse it.
+    /// Whether the section is refused. Port 0 refuses it, unless the section
+    /// is `bundle-only` (RFC 9143, Section 6).
     pub fn is_rejected(&self) -> bool {
         self.port == 0 && self.attribute("bundle-only").is_none()
     }

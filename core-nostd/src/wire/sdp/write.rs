@@ -12,19 +12,11 @@ impl<W: Write> Writer<W> {
         Self { out }
     }
 
-    /// A line of any kind.
-    ///
-    /// # Errors
-    /// As `out`'s, here and below.
-    pub fn line(&mut self, text: impl Display) -> fmt::Result {
-        write!(self.out, "{text}\r\n")
-    }
-
     /// The session's first lines: nothing in them is used by WebRTC but the
     /// origin's id and version (RFC 8829, Section 5.2.1).
     ///
     /// # Errors
-    /// As `out`'s.
+    /// As `out`'s, here and below.
     pub fn session(&mut self, id: u64, version: u64) -> fmt::Result {
         write!(self.out, "v=0\r\no=- {id} {version} IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n")
     }
@@ -33,7 +25,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// As `out`'s.
-    pub fn media(&mut self, kind: &str, port: u16, protocol: &str, formats: &str) -> fmt::Result {
+    pub fn media(&mut self, kind: &str, port: u16, protocol: &str, formats: impl Display) -> fmt::Result {
         write!(self.out, "m={kind} {port} {protocol} {formats}\r\nc=IN IP4 0.0.0.0\r\n")
     }
 
@@ -41,7 +33,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// As `out`'s.
-    pub fn flag(&mut self, name: &str) -> fmt::Result {
+    pub fn flag(&mut self, name: impl Display) -> fmt::Result {
         write!(self.out, "a={name}\r\n")
     }
 
