@@ -174,19 +174,15 @@ export const CASES = [
     name: "ice-restart",
     async run(t) {
       const tab = await t.connect();
-      const seen = [ufrag(tab.got)];
-      for (let round = 0; round < 3; round += 1) {
-        const traffic = Array.from({ length: 40 }, () => ({ binary: 9_000 }));
-        const [{ answer }] = await Promise.all([
-          tab.renegotiate({ restart: true }),
-          tab.call("echo", "main", traffic),
-        ]);
-        seen.push(ufrag(answer));
-        await tab.call("restarted");
-        await tab.call("echo", "main", [{ text: `after restart ${round}` }, { binary: 50_000 }]);
-      }
-      expect(new Set(seen).size === 4, `ufrags did not change: ${seen.join(" ")}`);
-      return "3 restarts under traffic";
+      const before = ufrag(tab.got);
+      const [{ answer }] = await Promise.all([
+        tab.renegotiate({ restart: true }),
+        tab.call("echo", "main", Array.from({ length: 40 }, () => ({ binary: 9_000 }))),
+      ]);
+      expect(ufrag(answer) !== before, `the example's ufrag is still ${before}`);
+      await tab.call("restarted");
+      await tab.call("echo", "main", [{ text: "after the restart" }, { binary: 50_000 }]);
+      return `under traffic, ufrag ${before} to ${ufrag(answer)}`;
     },
   },
   {
