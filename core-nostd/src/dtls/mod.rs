@@ -1,1 +1,571 @@
-//! Datagram TLS: handshake, records, exported keys (RFC 6347, RFC 9147).
+//! DTLS (RFC 6347): the handshake, the record layer, and exported keys.
+//!
+//! A [`Connection`] is one association. Whoever owns it says when it may
+//! begin ([`Connection::start`]), feeds it datagrams of paths that ICE has
+//! validated, and asks it for datagrams to send. Noise from the network is
+//! dropped and counted; only a message that is authentic, or comes before
+//! there are keys, can end an association.
+//!
+//! | file | what it is about |
+//! | --- | --- |
+//! | `record` | epochs, keys, replay windows |
+//! | `reassembly` | handshake messages out of fragments |
+//! | `flight` | our messages, until they have arrived |
+//! | `keys` | key derivation |
+//! | `operation` | public-key work, run here or elsewhere |
+//! | `machine` | what both roles share |
+//! | `client`, `server` | the two roles, states in protocol order |
+
+mod certificate;
+mod client;
+mod flight;
+mod keys;
+mod machine;
+mod operation;
+mod reassembly;
+mod record;
+mod server;
+
+#[cfg(all(test, feature = "rust-crypto"))]
+mod tests;
+
+pub use certificate::{
+    Certificate, CertificateError, Fingerprint, Fingerprints, MAX_FINGERPRINTS, MAX_IMPORTED_CERTIFICATE,
+};
+pub use operation::{Operation, Outcome};
+pub use record::Records;
+
+use crate::crypto::{CryptoError, CryptoProvider};
+use crate::env::{Env, Instant};
+use crate::mem::{Boxed, Datagram, OutOfMemory, boxed_slice};
+use crate::wire::dtls::{AlertDescription, ContentType, Fragment};
+use crate::wire::{Malformed, Reader, ShortBuffer};
+use core::time::Duration;
+use machine::{Machine, State};
+use reassembly::{Inserted, Reassembly};
+
+/// How much memory an association takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Limits {
+    /// Octets for handshake messages of the peer that are being put together:
+    /// the longest message that can be received. A browser's ClientHello has
+    /// 1,461 octets, its certificate 300 to 600; an RSA-4096 certificate 1,400.
+    pub reassembly: usize,
+    /// Octets for one flight of ours.
+    pub flight: usize,
+    /// Octets for datagrams that come before they can be read.
+    pub early: usize,
+}
+
+impl Limits {
+    /// For microcontrollers.
+    pub const TINY: Self = Self { reassembly: 2048, flight: 1024, early: 1792 };
+    /// For applications.
+    pub const DEFAULT: Self = Self { reassembly: 16 * 1024, flight: 4096, early: 4096 };
+    /// For servers with many connections.
+    pub const SERVER: Self = Self { reassembly: 8 * 1024, flight: 2560, early: 4096 };
+
+    /// The octets of heap that these limits take, without the slots of the
+    /// crypto provider.
+    pub const fn heap_bytes(&self) -> usize {
+        self.reassembly + self.flight + self.early
+    }
+}
+
+/// Which end of the handshake we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Role {
+    /// We send the ClientHello: `a=setup:active`.
+    Client,
+    /// We wait for it: `a=setup:passive`.
+    Server,
+}
+
+/// A DTLS-SRTP protection profile by its IANA number (RFC 5764, Section 4.1.2;
+/// RFC 7714, Section 14.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SrtpProfile(pub u16);
+
+#[allow(missing_docs, reason = "the names are the IANA registry's")]
+impl SrtpProfile {
+    pub const AES128_CM_HMAC_SHA1_80: Self = Self(1);
+    pub const AES128_CM_HMAC_SHA1_32: Self = Self(2);
+    pub const AEAD_AES_128_GCM: Self = Self(7);
+    pub const AEAD_AES_256_GCM: Self = Self(8);
+}
+
+/// How an association behaves.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What it computes with.
+    pub provider: &'static CryptoProvider,
+    /// Who we are.
+    pub certificate: Certificate,
+    /// The longest datagram to send while shaking hands, in octets.
+    pub mtu: usize,
+    /// SRTP protection profiles to negotiate, most preferred first; none for
+    /// data channels alone.
+    pub srtp_profiles: heapless::Vec<SrtpProfile, 4>,
+    /// Whether a server asks each client to repeat its hello with a cookie.
+    /// ICE has shown already that the client is where it says, so the default
+    /// is not to.
+    pub hello_verify: bool,
+    /// Whether public-key work is handed out as [`Operation`]s.
+    pub defer_operations: bool,
+    /// How long to wait for the answer to a flight before sending it again;
+    /// doubled each time, up to 10 s.
+    pub retransmission_timeout: Duration,
+    /// How often a flight is sent before the handshake is given up.
+    pub max_transmissions: u32,
+}
+
+impl Config {
+    /// The usual behaviour.
+    pub fn new(provider: &'static CryptoProvider, certificate: Certificate) -> Self {
+        Self {
+            provider,
+            certificate,
+            mtu: 1200,
+            srtp_profiles: heapless::Vec::new(),
+            hello_verify: false,
+            defer_operations: false,
+            retransmission_timeout: Duration::from_millis(250),
+            max_transmissions: 10,
+        }
+    }
+}
+
+/// Why an association ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Error {
+    /// The peer's certificate has none of the fingerprints of its description.
+    FingerprintMismatch,
+    /// The peer broke the protocol; this is the alert that told it so.
+    PeerMisbehaved(AlertDescription),
+    /// The peer gave up, and said why.
+    PeerGaveUp(AlertDescription),
+    /// The peer does not answer.
+    Timeout,
+    /// The crypto provider failed, or the limits are too small for a message
+    /// of ours.
+    Internal,
+}
+
+impl Error {
+    const fn alert(self) -> Option<AlertDescription> {
+        match self {
+            Self::FingerprintMismatch => Some(AlertDescription::BAD_CERTIFICATE),
+            Self::PeerMisbehaved(alert) => Some(alert),
+            Self::Internal => Some(AlertDescription::INTERNAL_ERROR),
+            Self::PeerGaveUp(_) | Self::Timeout => None,
+        }
+    }
+}
+
+impl core::fmt::Display for Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::FingerprintMismatch => {
+                f.write_str("the peer's certificate does not match the fingerprint in its description")
+            }
+            Self::PeerMisbehaved(a) => write!(f, "the peer broke the DTLS protocol (we sent alert {})", a.0),
+            Self::PeerGaveUp(a) => write!(f, "the peer ended DTLS with alert {}", a.0),
+            Self::Timeout => f.write_str("the peer did not answer the DTLS handshake"),
+            Self::Internal => f.write_str("the crypto provider failed, or the DTLS limits are too small"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl From<Malformed> for Error {
+    fn from(_: Malformed) -> Self {
+        Self::PeerMisbehaved(AlertDescription::DECODE_ERROR)
+    }
+}
+
+impl From<ShortBuffer> for Error {
+    fn from(_: ShortBuffer) -> Self {
+        Self::Internal
+    }
+}
+
+impl From<CryptoError> for Error {
+    fn from(e: CryptoError) -> Self {
+        match e {
+            CryptoError::Unauthentic => Self::PeerMisbehaved(AlertDescription::DECRYPT_ERROR),
+            CryptoError::Invalid => Self::PeerMisbehaved(AlertDescription::ILLEGAL_PARAMETER),
+            CryptoError::Unsupported | CryptoError::ShortBuffer => Self::Internal,
+        }
+    }
+}
+
+/// What happened to an association.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Event {
+    /// The handshake is complete and the peer is who its description says.
+    Connected,
+    /// The association is over, in order: one end closed it.
+    Closed,
+    /// The association is over, or never came to be.
+    Failed(Error),
+}
+
+/// What was received and dropped, and what was sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Counters {
+    /// Records that were none, or of an epoch that is over.
+    pub noise: u64,
+    /// Records that were seen before.
+    pub replayed: u64,
+    /// Records whose tag was wrong.
+    pub forged: u64,
+    /// Handshake fragments that contradicted others or did not fit.
+    pub refused_fragments: u64,
+    /// Octets that came too early and did not fit into
+    /// [`Limits::early`].
+    pub early_dropped: u64,
+    /// Application data before the handshake was complete.
+    pub premature_data: u64,
+    /// Flights that were sent again.
+    pub retransmissions: u64,
+}
+
+/// What was agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Negotiated {
+    /// The version, as DTLS writes it: `0xfefd` is 1.2.
+    pub version: u16,
+    /// The IANA number of the cipher suite.
+    pub cipher_suite: u16,
+    /// The IANA number of the key exchange group.
+    pub group: u16,
+    /// The SRTP profile, if one was agreed on.
+    pub srtp_profile: Option<SrtpProfile>,
+}
+
+/// One DTLS association.
+pub struct Connection {
+    machine: Machine,
+    incoming: Reassembly,
+    /// Datagrams and records that came too early, each behind its length.
+    early: Boxed<[u8]>,
+    early_used: usize,
+}
+
+impl core::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Connection").field("state", &self.machine.state).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// An association that waits for [`start`](Self::start). All its memory
+    /// is taken here.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(config: Config, limits: &Limits) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            machine: Machine::new(config, limits)?,
+            incoming: Reassembly::new(limits.reassembly)?,
+            early: boxed_slice(limits.early, || 0)?,
+            early_used: 0,
+        })
+    }
+
+    /// Begins the handshake. The peer's certificate must match one of
+    /// `fingerprints`; with none, nothing matches.
+    pub fn start(&mut self, env: &mut Env<'_>, role: Role, fingerprints: Fingerprints) {
+        if self.machine.state != State::Idle {
+            return;
+        }
+        self.machine.fingerprints = fingerprints;
+        let begun = match role {
+            Role::Client => self.machine.start_client(env),
+            Role::Server => self.machine.start_server(env),
+        };
+        if let Err(error) = begun {
+            self.machine.fail(error);
+        }
+        self.run_operations(env);
+        self.replay_early(env);
+    }
+
+    /// Whether [`start`](Self::start) was called.
+    pub fn is_started(&self) -> bool {
+        self.machine.state != State::Idle
+    }
+
+    /// Whether application data can be sent and received.
+    pub fn is_connected(&self) -> bool {
+        self.machine.state == State::Connected
+    }
+
+    /// Keeps a datagram for later: one that came before the role is known or
+    /// before ICE has validated its path. `false` when there is no room; it
+    /// is counted then.
+    pub fn hold(&mut self, datagram: &[u8]) -> bool {
+        let end = self.early_used + 2 + datagram.len();
+        let (Some(room), Ok(len)) = (self.early.get_mut(self.early_used..end), u16::try_from(datagram.len()))
+        else {
+            self.machine.counters.early_dropped += datagram.len() as u64;
+            return false;
+        };
+        if let Some((front, rest)) = room.split_first_chunk_mut::<2>() {
+            *front = len.to_be_bytes();
+            rest.copy_from_slice(datagram);
+        }
+        self.early_used = end;
+        true
+    }
+
+    /// Reads what [`hold`](Self::hold) kept, now that it may be read.
+    pub fn replay_early(&mut self, env: &mut Env<'_>) {
+        if self.early_used == 0 || self.machine.state == State::Idle {
+            return;
+        }
+        // Taken out, so that what is still too early can be kept again.
+        let mut kept = core::mem::take(&mut self.early);
+        let used = core::mem::take(&mut self.early_used);
+        let mut rest = kept.get_mut(..used).unwrap_or_default();
+        let mut again = heapless::Vec::<(usize, usize), 16>::new();
+        let mut at = 0;
+        while let Some((front, tail)) = rest.split_first_chunk_mut::<2>() {
+            let len = usize::from(u16::from_be_bytes(*front));
+            let Some((datagram, tail)) = tail.split_at_mut_checked(len) else { break };
+            let mut records = Records::new(datagram);
+            while let Some(record) = records.next() {
+                if self.machine.records.is_early(record) {
+                    if again.last() != Some(&(at, 2 + len)) {
+                        // Room for 16: the limit of the store bounds it too.
+                        let _ = again.push((at, 2 + len));
+                    }
+                } else {
+                    self.handle_record(env, record);
+                }
+            }
+            at += 2 + len;
+            rest = tail;
+        }
+        self.early = kept;
+        for (from, len) in again {
+            self.early.copy_within(from..from + len, self.early_used);
+            self.early_used += len;
+        }
+        if self.machine.records.has_read_keys() {
+            self.replay_early(env); // the keys came with what was just read
+        }
+    }
+
+    /// Reads the records of a datagram up to the next application data, which
+    /// it returns, decrypted in place. Call until `None`.
+    pub fn handle_read<'a>(&mut self, env: &mut Env<'_>, records: &mut Records<'a>) -> Option<&'a mut [u8]> {
+        while let Some(record) = records.next() {
+            if self.machine.state == State::Idle || self.machine.records.is_early(record) {
+                if self.machine.is_alive() {
+                    self.hold(record);
+                }
+            } else if let Some(data) = self.handle_record(env, record) {
+                return Some(data);
+            }
+        }
+        None
+    }
+
+    fn handle_record<'a>(&mut self, env: &mut Env<'_>, record: &'a mut [u8]) -> Option<&'a mut [u8]> {
+        use record::Unopened;
+        if !self.machine.is_alive() {
+            return None;
+        }
+        let opened = match self.machine.records.open(record) {
+            Ok(opened) => opened,
+            Err(why) => {
+                let counters = &mut self.machine.counters;
+                match why {
+                    Unopened::Noise => counters.noise += 1,
+                    Unopened::Replayed => counters.replayed += 1,
+                    Unopened::Forged => {
+                        counters.forged += 1;
+                        if self.machine.records.is_worn() {
+                            self.machine.fail(Error::PeerMisbehaved(AlertDescription::DECRYPT_ERROR));
+                        }
+                    }
+                }
+                return None;
+            }
+        };
+        match opened.content_type {
+            ContentType::HANDSHAKE => self.handle_fragments(env, opened.epoch, opened.body),
+            ContentType::ALERT => self.machine.handle_alert(opened.epoch, opened.body),
+            // Records say their epoch, so that a change of keys needs no
+            // message of its own.
+            ContentType::CHANGE_CIPHER_SPEC => {}
+            ContentType::APPLICATION_DATA if opened.epoch > 0 && self.is_connected() => {
+                return Some(opened.body);
+            }
+            ContentType::APPLICATION_DATA => self.machine.counters.premature_data += 1,
+            _ => self.machine.counters.noise += 1,
+        }
+        None
+    }
+
+    fn handle_fragments(&mut self, env: &mut Env<'_>, epoch: u16, body: &[u8]) {
+        let mut r = Reader::new(body);
+        while !r.is_empty() {
+            let Ok(fragment) = Fragment::parse(&mut r) else {
+                self.machine.counters.refused_fragments += 1;
+                break;
+            };
+            if !self.machine.admits(fragment.header.msg_type, epoch) && !self.incoming.is_old(&fragment) {
+                self.machine.counters.refused_fragments += 1;
+                continue;
+            }
+            match self.incoming.insert(&fragment, epoch) {
+                Inserted::Kept => {}
+                // "the retransmission of the peer's flight": ours was lost.
+                Inserted::Old { last: true } => self.machine.flight.resend(),
+                Inserted::Old { last: false } => {}
+                Inserted::Refused => self.machine.counters.refused_fragments += 1,
+            }
+        }
+        self.handle_messages(env);
+    }
+
+    /// Hands the machine the messages that are complete and in order, as long
+    /// as it does not wait for public-key work.
+    fn handle_messages(&mut self, env: &mut Env<'_>) {
+        let had_keys = self.machine.records.has_read_keys();
+        self.run_operations(env);
+        while self.machine.operation.is_none()
+            && self.machine.is_alive()
+            && let Some(message) = self.incoming.peek()
+        {
+            self.machine.flight.answered();
+            if let Err(error) = self.machine.handle_message(env, message) {
+                self.machine.fail(error);
+            }
+            self.incoming.pop();
+            self.run_operations(env);
+        }
+        if !had_keys && self.machine.records.has_read_keys() {
+            self.replay_early(env);
+        }
+    }
+
+    fn run_operations(&mut self, env: &mut Env<'_>) {
+        if self.machine.config.defer_operations {
+            return;
+        }
+        while let Some(operation) = self.machine.operation.take() {
+            self.machine.handle_outcome(env, operation.run());
+        }
+    }
+
+    /// Public-key work to be done, when it is deferred. It is handed out once.
+    pub fn pending_operation(&mut self) -> Option<Operation> {
+        let operation = self.machine.operation.take();
+        self.machine.operation_out |= operation.is_some();
+        operation
+    }
+
+    /// Goes on with what came of a [`pending_operation`](Self::pending_operation).
+    pub fn handle_operation(&mut self, env: &mut Env<'_>, outcome: Outcome) {
+        if core::mem::take(&mut self.machine.operation_out) {
+            let had_keys = self.machine.records.has_read_keys();
+            self.machine.handle_outcome(env, outcome);
+            self.handle_messages(env);
+            if !had_keys && self.machine.records.has_read_keys() {
+                self.replay_early(env);
+            }
+        }
+    }
+
+    /// Writes the next datagram of the handshake, or an alert, to `out`, and
+    /// returns its length. Call until `None`.
+    pub fn poll_write(&mut self, env: &mut Env<'_>, out: &mut [u8]) -> Option<usize> {
+        let room = out.len().min(self.machine.config.mtu);
+        self.machine.poll_write(env, out.get_mut(..room)?)
+    }
+
+    /// Octets in front of and behind application data in a datagram.
+    pub fn overhead(&self) -> (usize, usize) {
+        self.machine.records.overhead(1)
+    }
+
+    /// Makes a record of the application data in `datagram`. `false` before
+    /// the handshake is complete, when there is not
+    /// [`overhead`](Self::overhead) room, and when the keys are used up.
+    #[must_use]
+    pub fn seal(&mut self, datagram: &mut Datagram<'_>) -> bool {
+        if !self.is_connected() {
+            return false;
+        }
+        let (head, tail) = self.overhead();
+        let grown = datagram.grow_back(tail).is_some() && datagram.grow_front(head).is_some();
+        grown && self.machine.records.seal(1, ContentType::APPLICATION_DATA, datagram.bytes()).is_some()
+    }
+
+    /// What happened since the last call.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if core::mem::take(&mut self.machine.connected) {
+            return Some(Event::Connected);
+        }
+        self.machine.ended.take()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.machine.flight.poll_timeout()
+    }
+
+    /// Sends a flight again when it is time.
+    pub fn handle_timeout(&mut self, env: &mut Env<'_>) {
+        if self.machine.handle_timeout(env) {
+            self.incoming.forget_partial();
+        }
+    }
+
+    /// Ends the association; [`poll_write`](Self::poll_write) then gives the
+    /// close_notify.
+    pub fn close(&mut self) {
+        self.machine.close();
+        self.incoming.clear();
+        self.early_used = 0;
+    }
+
+    /// What was agreed, once connected.
+    pub fn negotiated(&self) -> Option<Negotiated> {
+        self.is_connected().then(|| self.machine.negotiated()).flatten()
+    }
+
+    /// Keying material for another protocol (RFC 5705, without a context).
+    /// `EXTRACTOR-dtls_srtp` is the label of SRTP.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unsupported`] before the handshake is complete.
+    pub fn export_keying_material(&self, label: &[u8], out: &mut [u8]) -> Result<(), CryptoError> {
+        if !self.is_connected() {
+            return Err(CryptoError::Unsupported);
+        }
+        self.machine.export(label, out)
+    }
+
+    /// The peer's certificate in DER is not kept; this is the fingerprint
+    /// that matched.
+    pub fn peer_fingerprint(&self) -> Option<&Fingerprint> {
+        self.machine.peer_fingerprint.and_then(|i| self.machine.fingerprints.get(i))
+    }
+
+    /// Counters, for statistics.
+    pub fn counters(&self) -> Counters {
+        Counters { retransmissions: self.machine.retransmissions(), ..self.machine.counters }
+    }
+}

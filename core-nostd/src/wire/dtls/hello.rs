@@ -59,7 +59,7 @@ impl<'a> ClientHello<'a> {
             compression_methods: r.vec8()?,
             extensions: Extensions::default(),
         };
-        if hello.session_id.len() > 32 || hello.cipher_suites.len() % 2 != 0 {
+        if hello.session_id.len() > 32 || !hello.cipher_suites.len().is_multiple_of(2) {
             return Err(Malformed);
         }
         // TLS 1.2 lets a hello end before the extensions.

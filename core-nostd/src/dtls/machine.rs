@@ -1,0 +1,566 @@
+//! What both roles of a handshake share.
+
+use super::certificate::Fingerprints;
+use super::flight::Flight;
+use super::keys::{self, MasterSecret, Suite, SuiteKind, VERIFY_DATA_LEN};
+use super::operation::{Done, Job, KeyKind, Operation, Outcome, PeerKey, Share, Signature};
+use super::reassembly::Message;
+use super::record::{Keying, RecordLayer};
+use super::{Config, Counters, Error, Event, Limits, Negotiated, Role, SrtpProfile};
+use crate::crypto::{
+    CryptoError, CryptoProvider, Digest, HashAlgorithm, HashContext, KxSecret, NamedGroup, SignatureScheme,
+    constant_time_eq,
+};
+use crate::env::Env;
+use crate::mem::{Boxed, OutOfMemory};
+use crate::wire::dtls::{
+    AlertDescription, CertificateChain, ContentType, ExtensionType, HandshakeHeader, HandshakeType,
+    ProtocolVersion, RANDOM_LEN,
+};
+use crate::wire::{Malformed, Reader, ShortBuffer, Writer, x509};
+
+/// Where a handshake stands, in protocol order, by what it awaits: a message
+/// of the peer (`Await…`) or public-key work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Idle,
+
+    AwaitServerHello,
+    AwaitServerCertificate,
+    AwaitServerKeyExchange,
+    VerifyingServer,
+    AwaitServerHelloDone,
+    AgreeingWithServer,
+    SigningTranscript,
+    AwaitServerFinished,
+
+    AwaitClientHello,
+    GeneratingShare,
+    SigningShare,
+    AwaitClientCertificate,
+    AwaitClientKeyExchange,
+    AgreeingWithClient,
+    AwaitCertificateVerify,
+    VerifyingClient,
+    AwaitClientFinished,
+
+    Connected,
+    Closed,
+    Failed,
+}
+
+/// The running hash of the handshake. The suite's hash keys the connection;
+/// signatures in TLS 1.2 have a hash of their own, which is SHA-256 here.
+pub(super) struct Transcript {
+    sha256: Boxed<dyn HashContext>,
+    /// Only where the provider has a suite with this hash.
+    sha384: Option<Boxed<dyn HashContext>>,
+}
+
+impl Transcript {
+    fn new(provider: &CryptoProvider) -> Result<Self, OutOfMemory> {
+        let wants_384 = provider
+            .cipher_suites
+            .iter()
+            .any(|id| Suite::of(*id).is_some_and(|s| s.hash == HashAlgorithm::Sha384));
+        let sha384 = if wants_384 { Some(provider.hashes.context()?) } else { None };
+        Ok(Self { sha256: provider.hashes.context()?, sha384 })
+    }
+
+    /// Starts over, for a connection whose suite has the hash `algorithm`.
+    pub(super) fn start(&mut self, algorithm: HashAlgorithm) -> Result<(), CryptoError> {
+        self.sha256.start(HashAlgorithm::Sha256)?;
+        if algorithm == HashAlgorithm::Sha384 {
+            self.sha384.as_mut().ok_or(CryptoError::Unsupported)?.start(algorithm)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a message. "message_seq, fragment_offset, and fragment_length"
+    /// are those of the message in one piece (RFC 6347, Section 4.2.6).
+    pub(super) fn add(&mut self, header: HandshakeHeader, body: &[u8]) {
+        let header = header.to_bytes();
+        for part in [&header[..], body] {
+            self.sha256.update(part);
+            if let Some(context) = &mut self.sha384 {
+                context.update(part);
+            }
+        }
+    }
+
+    pub(super) fn current(&self, algorithm: HashAlgorithm) -> Digest {
+        match (&self.sha384, algorithm) {
+            (Some(context), HashAlgorithm::Sha384) => context.current(),
+            _ => self.sha256.current(),
+        }
+    }
+
+    /// The SHA-256 digest that our CertificateVerify signs.
+    pub(super) fn sha256(&self) -> Result<[u8; 32], CryptoError> {
+        self.sha256.current().first_chunk().copied().ok_or(CryptoError::Unsupported)
+    }
+}
+
+/// The handshake of either role, and what it leaves behind.
+pub(super) struct Machine {
+    pub(super) config: Config,
+    pub(super) state: State,
+    pub(super) role: Role,
+    pub(super) records: RecordLayer,
+    pub(super) flight: Flight,
+    pub(super) transcript: Transcript,
+    pub(super) operation: Option<Operation>,
+    /// Whether an operation was handed out.
+    pub(super) operation_out: bool,
+
+    pub(super) fingerprints: Fingerprints,
+    pub(super) peer_fingerprint: Option<usize>,
+    pub(super) client_random: [u8; RANDOM_LEN],
+    pub(super) server_random: [u8; RANDOM_LEN],
+    pub(super) suite: Option<Suite>,
+    pub(super) group: NamedGroup,
+    pub(super) srtp_profile: Option<SrtpProfile>,
+    pub(super) peer_key: Option<PeerKey>,
+    pub(super) secret: Option<KxSecret>,
+    /// Our share as server, or the server's as client.
+    pub(super) share: Share,
+    pub(super) certificate_requested: bool,
+    pub(super) cookie: Option<[u8; 16]>,
+    pub(super) master: Option<MasterSecret>,
+
+    alert: Option<(u8, AlertDescription)>,
+    unproven_alert: Option<AlertDescription>,
+    pub(super) connected: bool,
+    pub(super) ended: Option<Event>,
+    pub(super) counters: Counters,
+}
+
+const ALERT_WARNING: u8 = 1;
+const ALERT_FATAL: u8 = 2;
+
+impl Machine {
+    pub(super) fn new(config: Config, limits: &Limits) -> Result<Self, OutOfMemory> {
+        let provider = config.provider;
+        Ok(Self {
+            state: State::Idle,
+            role: Role::Server,
+            records: RecordLayer::new(provider)?,
+            flight: Flight::new(limits.flight)?,
+            transcript: Transcript::new(provider)?,
+            operation: None,
+            operation_out: false,
+            fingerprints: Fingerprints::new(),
+            peer_fingerprint: None,
+            client_random: [0; RANDOM_LEN],
+            server_random: [0; RANDOM_LEN],
+            suite: None,
+            group: NamedGroup::SECP256R1,
+            srtp_profile: None,
+            peer_key: None,
+            secret: None,
+            share: Share::new(),
+            certificate_requested: false,
+            cookie: None,
+            master: None,
+            alert: None,
+            unproven_alert: None,
+            connected: false,
+            ended: None,
+            counters: Counters::default(),
+            config,
+        })
+    }
+
+    /// Whether the association is neither closed nor failed.
+    pub(super) fn is_alive(&self) -> bool {
+        !matches!(self.state, State::Closed | State::Failed)
+    }
+
+    /// Takes in a message of the peer.
+    pub(super) fn handle_message(&mut self, env: &mut Env<'_>, message: Message<'_>) -> Result<(), Error> {
+        let body = message.body;
+        match (self.state, message.msg_type) {
+            (State::AwaitServerHello, HandshakeType::HELLO_VERIFY_REQUEST) => self.await_verify_request(body),
+            (State::AwaitServerHello, HandshakeType::SERVER_HELLO) => self.await_server_hello(&message),
+            (State::AwaitServerCertificate, HandshakeType::CERTIFICATE) => {
+                self.read_certificate(&message, State::AwaitServerKeyExchange)
+            }
+            (State::AwaitServerKeyExchange, HandshakeType::SERVER_KEY_EXCHANGE) => {
+                self.await_server_key_exchange(&message)
+            }
+            (State::AwaitServerHelloDone, HandshakeType::CERTIFICATE_REQUEST) => {
+                self.await_certificate_request(&message)
+            }
+            (State::AwaitServerHelloDone, HandshakeType::SERVER_HELLO_DONE) => {
+                self.await_server_hello_done(env, &message)
+            }
+            (State::AwaitServerFinished, HandshakeType::FINISHED) => self.await_server_finished(&message),
+
+            (State::AwaitClientHello, HandshakeType::CLIENT_HELLO) => self.await_client_hello(env, &message),
+            (State::AwaitClientCertificate, HandshakeType::CERTIFICATE) => {
+                self.read_certificate(&message, State::AwaitClientKeyExchange)
+            }
+            (State::AwaitClientKeyExchange, HandshakeType::CLIENT_KEY_EXCHANGE) => {
+                self.await_client_key_exchange(&message)
+            }
+            (State::AwaitCertificateVerify, HandshakeType::CERTIFICATE_VERIFY) => {
+                self.await_certificate_verify(&message)
+            }
+            (State::AwaitClientFinished, HandshakeType::FINISHED) => self.await_client_finished(&message),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Whether a handshake message that is new may come under the keys of
+    /// `epoch`. All but Finished come before the keys; a Finished in the
+    /// clear proves nothing.
+    pub(super) fn admits(&self, msg_type: HandshakeType, epoch: u16) -> bool {
+        match self.state {
+            // There is no second handshake on an association of WebRTC.
+            State::Idle | State::Connected | State::Closed | State::Failed => false,
+            State::AwaitServerFinished | State::VerifyingClient | State::AwaitClientFinished => {
+                epoch == 1 && msg_type == HandshakeType::FINISHED
+            }
+            _ => epoch == u16::from(msg_type == HandshakeType::FINISHED),
+        }
+    }
+
+    /// Goes on with what came of public-key work.
+    pub(super) fn handle_outcome(&mut self, env: &mut Env<'_>, outcome: Outcome) {
+        let _ = env; // post-quantum shares will want randomness here
+        let result = outcome.0.map_err(Error::from).and_then(|done| match (self.state, done) {
+            (State::VerifyingServer, Done::Verified) => {
+                self.state = State::AwaitServerHelloDone;
+                Ok(())
+            }
+            (State::AgreeingWithServer, Done::Responded { share, shared }) => {
+                self.agreed_with_server(&share, &shared)
+            }
+            (State::SigningTranscript, Done::Signed(signature)) => self.signed_transcript(&signature),
+            (State::GeneratingShare, Done::Generated { secret, share }) => {
+                self.generated_share(secret, share)
+            }
+            (State::SigningShare, Done::Signed(signature)) => self.signed_share(&signature),
+            (State::AgreeingWithClient, Done::Agreed { shared }) => self.agreed_with_client(&shared),
+            (State::VerifyingClient, Done::Verified) => {
+                self.state = State::AwaitClientFinished;
+                Ok(())
+            }
+            // The association ended while the work was done elsewhere.
+            _ => Ok(()),
+        });
+        if let Err(error) = result
+            && self.is_alive()
+        {
+            self.fail(error);
+        }
+    }
+
+    pub(super) fn begin_operation(&mut self, job: Job, state: State) {
+        self.operation = Some(Operation::new(self.config.provider, job));
+        self.state = state;
+    }
+
+    /// Pushes a message to the flight and the transcript.
+    pub(super) fn push(
+        &mut self,
+        msg_type: HandshakeType,
+        epoch: u16,
+        body: impl FnOnce(&mut Writer<'_>) -> Result<(), ShortBuffer>,
+    ) -> Result<(), Error> {
+        let (header, body) = self.flight.push(msg_type, epoch, body)?;
+        self.transcript.add(header, body);
+        Ok(())
+    }
+
+    /// Pushes our certificate.
+    pub(super) fn push_certificate(&mut self) -> Result<(), Error> {
+        let chain = CertificateChain { leaf: Some(self.config.certificate.der()) };
+        let (header, body) = self.flight.push(HandshakeType::CERTIFICATE, 0, |w| chain.emit_12(w))?;
+        self.transcript.add(header, body);
+        Ok(())
+    }
+
+    /// Adds a message of the peer to the transcript.
+    pub(super) fn add(&mut self, message: &Message<'_>) {
+        let len = message.body.len() as u32;
+        let header = HandshakeHeader::whole(message.msg_type, message.message_seq, len);
+        self.transcript.add(header, message.body);
+    }
+
+    /// The peer's certificate: its fingerprint is what authenticates the peer
+    /// (RFC 8122, Section 6.2), before anything else of it is believed.
+    fn read_certificate(&mut self, message: &Message<'_>, next: State) -> Result<(), Error> {
+        let chain = CertificateChain::parse_12(message.body)?;
+        let leaf = chain.leaf.ok_or(Error::PeerMisbehaved(AlertDescription::HANDSHAKE_FAILURE))?;
+        let provider = self.config.provider;
+        let matching = self.fingerprints.iter().position(|f| f.matches(provider, leaf));
+        self.peer_fingerprint = Some(matching.ok_or(Error::FingerprintMismatch)?);
+        let unsupported = Error::PeerMisbehaved(AlertDescription::UNSUPPORTED_CERTIFICATE);
+        let key = x509::public_key(leaf).map_err(|_| unsupported)?;
+        let key = PeerKey::new(key).ok_or(unsupported)?;
+        if self.role == Role::Client {
+            // The suite says how the server authenticates.
+            let is_rsa = key.kind() == KeyKind::Rsa;
+            if self.suite.is_some_and(|s| (s.kind == SuiteKind::Rsa) != is_rsa) {
+                return Err(Error::PeerMisbehaved(AlertDescription::ILLEGAL_PARAMETER));
+            }
+        }
+        self.peer_key = Some(key);
+        self.add(message);
+        self.state = next;
+        Ok(())
+    }
+
+    /// Begins to check a signature of the peer over a message whose hash, by
+    /// the scheme's hash function, `digest` computes.
+    pub(super) fn verify(
+        &mut self,
+        scheme: SignatureScheme,
+        signature: &[u8],
+        state: State,
+        digest: impl FnOnce(&Self, HashAlgorithm) -> Result<Digest, Error>,
+    ) -> Result<(), Error> {
+        let illegal = Error::PeerMisbehaved(AlertDescription::ILLEGAL_PARAMETER);
+        let verifier = self.config.provider.verifier(scheme).ok_or(illegal)?;
+        let digest = digest(self, verifier.hash())?;
+        let signature = Signature::from_slice(signature).map_err(|_| illegal)?;
+        let key = self.peer_key.take().ok_or(Error::Internal)?;
+        self.begin_operation(Job::Verify { scheme, key, digest, signature }, state);
+        Ok(())
+    }
+
+    /// Derives the master secret from the transcript up to the
+    /// ClientKeyExchange, and installs the keys.
+    pub(super) fn derive_keys(&mut self, pre_master: &[u8]) -> Result<(), Error> {
+        let hashes = self.config.provider.hashes;
+        let suite = self.suite.ok_or(Error::Internal)?;
+        let session_hash = self.transcript.current(suite.hash);
+        let master = keys::extended_master_secret(hashes, suite.hash, pre_master, &session_hash)?;
+        let block = keys::key_block(hashes, suite, &master, &self.client_random, &self.server_random)?;
+        let algorithm = suite.aead;
+        let client = Keying { epoch: 1, algorithm, key: &block.client_key, iv: block.client_iv };
+        let server = Keying { epoch: 1, algorithm, key: &block.server_key, iv: block.server_iv };
+        let (read, write) = match self.role {
+            Role::Client => (&server, &client),
+            Role::Server => (&client, &server),
+        };
+        self.records.install_read(read)?;
+        self.records.install_write(write)?;
+        self.master = Some(master);
+        Ok(())
+    }
+
+    /// The content of a Finished at this point of the transcript.
+    fn verify_data(&self, sender: Role) -> Result<[u8; VERIFY_DATA_LEN], Error> {
+        let suite = self.suite.ok_or(Error::Internal)?;
+        let master = self.master.as_ref().ok_or(Error::Internal)?;
+        let label: &[u8] = match sender {
+            Role::Client => b"client finished",
+            Role::Server => b"server finished",
+        };
+        let transcript = self.transcript.current(suite.hash);
+        Ok(keys::verify_data(self.config.provider.hashes, suite.hash, master, label, &transcript)?)
+    }
+
+    /// Pushes ChangeCipherSpec and our Finished.
+    pub(super) fn push_finished(&mut self) -> Result<(), Error> {
+        let data = self.verify_data(self.role)?;
+        self.flight.push_change_cipher_spec()?;
+        self.push(HandshakeType::FINISHED, 1, |w| w.bytes(&data))
+    }
+
+    /// Checks the peer's Finished.
+    pub(super) fn check_finished(&mut self, message: &Message<'_>) -> Result<(), Error> {
+        let sender = match self.role {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        };
+        if !constant_time_eq(message.body, &self.verify_data(sender)?) {
+            return Err(Error::PeerMisbehaved(AlertDescription::DECRYPT_ERROR));
+        }
+        self.add(message);
+        Ok(())
+    }
+
+    /// The handshake is complete.
+    pub(super) fn complete(&mut self) {
+        self.state = State::Connected;
+        self.connected = true;
+        self.secret = None;
+        self.peer_key = None;
+        self.share.clear();
+        debug!("dtls: connected");
+    }
+
+    /// Whether extensions of a peer are compatible with RFC 5746 and RFC 7627.
+    pub(super) fn check_security_extensions(
+        extensions: &crate::wire::dtls::Extensions<'_>,
+    ) -> Result<(), Error> {
+        let failure = Error::PeerMisbehaved(AlertDescription::HANDSHAKE_FAILURE);
+        // "the client/server MUST ... verify that the length of the
+        // renegotiated_connection field is zero".
+        if extensions.get(ExtensionType::RENEGOTIATION_INFO).is_some_and(|v| v != [0]) {
+            return Err(failure);
+        }
+        // "If the client/server receives a ... without the extension, it MUST
+        // abort the handshake if it does not wish to interoperate with legacy".
+        extensions.get(ExtensionType::EXTENDED_MASTER_SECRET).ok_or(failure)?;
+        Ok(())
+    }
+
+    /// Takes in an alert.
+    pub(super) fn handle_alert(&mut self, epoch: u16, body: &[u8]) {
+        let &[level, description] = body else {
+            self.counters.noise += 1;
+            return;
+        };
+        let description = AlertDescription(description);
+        if epoch == 0 && self.records.has_read_keys() {
+            // Anyone can send an alert in the clear. A server that refuses
+            // our certificate has no other kind, though: it is remembered,
+            // and believed when the handshake goes no further.
+            self.counters.noise += 1;
+            if level == ALERT_FATAL && self.state != State::Connected {
+                self.unproven_alert = Some(description);
+            }
+            return;
+        }
+        if description == AlertDescription::CLOSE_NOTIFY && self.state == State::Connected {
+            self.alert = Some((ALERT_WARNING, AlertDescription::CLOSE_NOTIFY));
+            self.end(State::Closed, Event::Closed);
+        } else if level == ALERT_FATAL || description == AlertDescription::CLOSE_NOTIFY {
+            self.end(State::Failed, Event::Failed(Error::PeerGaveUp(description)));
+        }
+    }
+
+    /// Ends the association for a reason; the peer is told.
+    pub(super) fn fail(&mut self, error: Error) {
+        if self.is_alive() {
+            debug!("dtls: failed: {:?}", error);
+            self.alert = error.alert().map(|a| (ALERT_FATAL, a));
+            self.end(State::Failed, Event::Failed(error));
+        }
+    }
+
+    /// Ends the association in order.
+    pub(super) fn close(&mut self) {
+        if self.is_alive() {
+            if self.state != State::Idle {
+                self.alert = Some((ALERT_WARNING, AlertDescription::CLOSE_NOTIFY));
+            }
+            self.end(State::Closed, Event::Closed);
+        }
+    }
+
+    fn end(&mut self, state: State, event: Event) {
+        self.state = state;
+        self.ended = Some(event);
+        self.connected = false;
+        self.flight.clear();
+        self.operation = None;
+        self.operation_out = false;
+        self.secret = None;
+        self.master = None;
+        self.peer_key = None;
+        if self.alert.is_none() {
+            self.records.clear();
+        }
+    }
+
+    pub(super) fn poll_write(&mut self, env: &mut Env<'_>, out: &mut [u8]) -> Option<usize> {
+        if let Some((level, description)) = self.alert.take() {
+            let written = self.write_alert(level, description, out);
+            if !self.is_alive() {
+                self.records.clear();
+            }
+            return written;
+        }
+        self.flight.poll_write(env.now, &mut self.records, out)
+    }
+
+    fn write_alert(&mut self, level: u8, description: AlertDescription, out: &mut [u8]) -> Option<usize> {
+        let epoch = u16::from(self.records.has_write_keys());
+        let (head, tail) = self.records.overhead(epoch);
+        let record = out.get_mut(..head + 2 + tail)?;
+        record.get_mut(head..head + 2)?.copy_from_slice(&[level, description.0]);
+        self.records.seal(epoch, ContentType::ALERT, record)?;
+        Some(record.len())
+    }
+
+    pub(super) fn handle_timeout(&mut self, env: &mut Env<'_>) -> bool {
+        let due = self.flight.handle_timeout(env.now);
+        if due {
+            if let Some(description) = self.unproven_alert {
+                self.fail(Error::PeerGaveUp(description));
+            } else if self.flight.times_sent() >= self.config.max_transmissions {
+                self.fail(Error::Timeout);
+            } else {
+                self.counters.retransmissions += 1;
+            }
+        }
+        due
+    }
+
+    pub(super) fn retransmissions(&self) -> u64 {
+        self.counters.retransmissions
+    }
+
+    pub(super) fn negotiated(&self) -> Option<Negotiated> {
+        Some(Negotiated {
+            version: ProtocolVersion::DTLS_1_2.0,
+            cipher_suite: self.suite?.id,
+            group: self.group.0,
+            srtp_profile: self.srtp_profile,
+        })
+    }
+
+    pub(super) fn export(&self, label: &[u8], out: &mut [u8]) -> Result<(), CryptoError> {
+        let (Some(suite), Some(master)) = (self.suite, &self.master) else {
+            return Err(CryptoError::Unsupported);
+        };
+        let seed = [&self.client_random[..], &self.server_random];
+        keys::prf(self.config.provider.hashes, suite.hash, master.as_slice(), label, seed, out)
+    }
+
+    /// The groups that TLS 1.2 can use.
+    pub(super) fn groups_12(&self) -> impl Iterator<Item = NamedGroup> + Clone + use<> {
+        let exchanges = self.config.provider.key_exchanges.iter();
+        exchanges.map(|k| k.group()).filter(|g| *g != NamedGroup::X25519MLKEM768)
+    }
+}
+
+/// The alert for a message that does not belong there.
+pub(super) const fn unexpected() -> Error {
+    Error::PeerMisbehaved(AlertDescription::UNEXPECTED_MESSAGE)
+}
+
+/// The profiles of a use_srtp extension (RFC 5764, Section 4.1.1).
+pub(super) fn read_srtp_profiles(extension: &[u8]) -> Result<&[u8], Malformed> {
+    let mut r = Reader::new(extension);
+    let profiles = r.vec16()?;
+    r.vec8()?; // srtp_mki: never used in WebRTC
+    r.finish()?;
+    Ok(profiles)
+}
+
+/// Writes an extension whose content is written by `content`.
+pub(super) fn extension(
+    w: &mut Writer<'_>,
+    kind: ExtensionType,
+    content: impl FnOnce(&mut Writer<'_>) -> Result<(), ShortBuffer>,
+) -> Result<(), ShortBuffer> {
+    w.u16(kind.0)?;
+    let open = w.open16()?;
+    content(w)?;
+    w.close(open)
+}
+
+/// Writes 16-bit numbers behind a 16-bit length.
+pub(super) fn list16(w: &mut Writer<'_>, numbers: impl Iterator<Item = u16>) -> Result<(), ShortBuffer> {
+    let open = w.open16()?;
+    for n in numbers {
+        w.u16(n)?;
+    }
+    w.close(open)
+}

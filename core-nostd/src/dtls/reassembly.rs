@@ -1,0 +1,295 @@
+//! Handshake messages from fragments that come in any order, twice, or
+//! overlapping (RFC 6347, Section 4.2.3).
+
+use crate::mem::{Boxed, OutOfMemory, boxed_slice};
+use crate::wire::dtls::{Fragment, HandshakeType};
+
+/// How far ahead of the next message one is kept.
+const WINDOW: u16 = 8;
+/// How many separate runs of octets of one message are kept.
+const RUNS: usize = 8;
+
+/// A message that is complete and next in order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Message<'a> {
+    pub(super) msg_type: HandshakeType,
+    pub(super) message_seq: u16,
+    pub(super) body: &'a [u8],
+}
+
+/// What became of a fragment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inserted {
+    /// It is kept, or was known.
+    Kept,
+    /// Its message was consumed before; `last` when it ends the message
+    /// consumed last: the sign of a retransmitted flight.
+    Old {
+        /// It is the end of the message consumed last.
+        last: bool,
+    },
+    /// It contradicts another, is too far ahead, or does not fit.
+    Refused,
+}
+
+/// A message that is being put together. Its octets are in the arena.
+struct Slot {
+    msg_type: HandshakeType,
+    message_seq: u16,
+    epoch: u16,
+    at: usize,
+    len: usize,
+    /// Whether a fragment came that contradicts what is there.
+    doubted: bool,
+    /// Which octets are there: disjoint, in order, `from..to`.
+    runs: heapless::Vec<(u32, u32), RUNS>,
+}
+
+impl Slot {
+    fn is_whole(&self) -> bool {
+        self.len == 0 || matches!(*self.runs, [(0, to)] if to as usize == self.len)
+    }
+
+    /// Notes `from..to`; `false` when there would be too many runs.
+    fn note(&mut self, from: u32, to: u32) -> bool {
+        let mut joined = (from, to);
+        let mut runs = heapless::Vec::<(u32, u32), RUNS>::new();
+        let mut placed = from == to;
+        for &run in &self.runs {
+            if run.1 < joined.0 {
+                if runs.push(run).is_err() {
+                    return false;
+                }
+            } else if run.0 > joined.1 {
+                if (!placed && runs.push(joined).is_err()) || runs.push(run).is_err() {
+                    return false;
+                }
+                placed = true;
+            } else {
+                joined = (run.0.min(joined.0), run.1.max(joined.1));
+            }
+        }
+        if !placed && runs.push(joined).is_err() {
+            return false;
+        }
+        self.runs = runs;
+        true
+    }
+}
+
+/// Messages that are being put together, in one arena without gaps.
+pub(super) struct Reassembly {
+    arena: Boxed<[u8]>,
+    used: usize,
+    slots: heapless::Vec<Slot, { WINDOW as usize }>,
+    next_seq: u16,
+}
+
+impl Reassembly {
+    pub(super) fn new(octets: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self { arena: boxed_slice(octets, || 0)?, used: 0, slots: heapless::Vec::new(), next_seq: 0 })
+    }
+
+    /// Whether a fragment's message was consumed before.
+    pub(super) fn is_old(&self, fragment: &Fragment<'_>) -> bool {
+        fragment.header.message_seq.wrapping_sub(self.next_seq) >= 0x8000
+    }
+
+    /// Takes in a fragment that came under the keys of `epoch`.
+    pub(super) fn insert(&mut self, fragment: &Fragment<'_>, epoch: u16) -> Inserted {
+        let header = &fragment.header;
+        let ahead = header.message_seq.wrapping_sub(self.next_seq);
+        if ahead >= 0x8000 {
+            let end = header.fragment_offset + header.fragment_length == header.length;
+            return Inserted::Old { last: end && ahead == u16::MAX };
+        }
+        if ahead >= WINDOW {
+            return Inserted::Refused;
+        }
+        let known = self.slots.iter().position(|s| s.message_seq == header.message_seq);
+        let index = match known {
+            Some(index) => index,
+            None => match self.open(fragment, epoch) {
+                Some(index) => index,
+                None => return Inserted::Refused,
+            },
+        };
+        let Some(slot) = self.slots.get_mut(index) else { return Inserted::Refused };
+        if slot.msg_type != header.msg_type || slot.len != header.length as usize || slot.epoch != epoch {
+            // Either may be the forgery. The first is believed until it is
+            // contradicted twice, so that a peer that repeats itself gets
+            // through in the end.
+            if !slot.is_whole() && core::mem::replace(&mut slot.doubted, true) {
+                self.remove(index);
+            }
+            return Inserted::Refused;
+        }
+        let from = header.fragment_offset;
+        let to = from + header.fragment_length;
+        // What is there already is not written over: the first copy counts.
+        let fresh = !slot.runs.iter().any(|r| r.0 <= from && to <= r.1);
+        if fresh {
+            if !slot.note(from, to) {
+                return Inserted::Refused;
+            }
+            let start = slot.at + from as usize;
+            if let Some(room) = self.arena.get_mut(start..start + fragment.body.len()) {
+                room.copy_from_slice(fragment.body);
+            }
+        }
+        Inserted::Kept
+    }
+
+    /// The next message in order, when it is complete.
+    pub(super) fn peek(&self) -> Option<Message<'_>> {
+        let slot = self.slots.iter().find(|s| s.message_seq == self.next_seq && s.is_whole())?;
+        Some(Message {
+            msg_type: slot.msg_type,
+            message_seq: slot.message_seq,
+            body: self.arena.get(slot.at..slot.at + slot.len)?,
+        })
+    }
+
+    /// Drops the message that [`peek`](Self::peek) showed.
+    pub(super) fn pop(&mut self) {
+        if let Some(index) = self.slots.iter().position(|s| s.message_seq == self.next_seq) {
+            self.remove(index);
+            self.next_seq = self.next_seq.wrapping_add(1);
+        }
+    }
+
+    /// Forgets messages that are not complete. Called when a flight is sent
+    /// again: should a forged fragment have poisoned one, the genuine
+    /// fragments that follow start it anew.
+    pub(super) fn forget_partial(&mut self) {
+        while let Some(index) = self.slots.iter().position(|s| !s.is_whole()) {
+            self.remove(index);
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+        self.used = 0;
+    }
+
+    fn open(&mut self, fragment: &Fragment<'_>, epoch: u16) -> Option<usize> {
+        let header = &fragment.header;
+        let len = header.length as usize;
+        if len > self.arena.len() {
+            return None;
+        }
+        // The message that is next must always find room: later ones give way.
+        while self.arena.len() - self.used < len || self.slots.is_full() {
+            let ahead = |s: &Slot| s.message_seq.wrapping_sub(self.next_seq);
+            let mine = header.message_seq.wrapping_sub(self.next_seq);
+            let (index, last) = self.slots.iter().map(ahead).enumerate().max_by_key(|(_, a)| *a)?;
+            if last <= mine {
+                return None;
+            }
+            self.remove(index);
+        }
+        let slot = Slot {
+            msg_type: header.msg_type,
+            message_seq: header.message_seq,
+            epoch,
+            at: self.used,
+            len,
+            doubted: false,
+            runs: heapless::Vec::new(),
+        };
+        self.slots.push(slot).ok()?;
+        self.used += len;
+        Some(self.slots.len() - 1)
+    }
+
+    fn remove(&mut self, index: usize) {
+        let slot = self.slots.remove(index);
+        let end = slot.at + slot.len;
+        if end <= self.used {
+            self.arena.copy_within(end..self.used, slot.at);
+            self.used -= slot.len;
+        }
+        for other in &mut self.slots {
+            if other.at > slot.at {
+                other.at -= slot.len;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::dtls::HandshakeHeader;
+    use std::vec::Vec;
+
+    fn fragment(seq: u16, whole: &[u8], from: usize, to: usize) -> Fragment<'_> {
+        let header = HandshakeHeader {
+            fragment_offset: from as u32,
+            fragment_length: (to - from) as u32,
+            ..HandshakeHeader::whole(HandshakeType::CLIENT_HELLO, seq, whole.len() as u32)
+        };
+        Fragment { header, body: &whole[from..to] }
+    }
+
+    #[test]
+    fn every_cut_in_either_order_gives_the_message() {
+        let whole: Vec<u8> = (0..100).collect();
+        for a in 0..=100 {
+            for b in a..=100 {
+                for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [2, 0, 1]] {
+                    let mut r = Reassembly::new(128).unwrap();
+                    let cuts = [(0, a), (a, b), (b, 100)];
+                    for i in order {
+                        assert!(r.peek().is_none() || cuts[i].0 == cuts[i].1);
+                        r.insert(&fragment(0, &whole, cuts[i].0, cuts[i].1), 0);
+                    }
+                    assert_eq!(r.peek().unwrap().body, whole, "{a} {b} {order:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn overlaps_join_and_the_next_message_finds_room() {
+        let one: Vec<u8> = (0..60).collect();
+        let two: Vec<u8> = (100..160).collect();
+        let mut r = Reassembly::new(100).unwrap();
+        assert_eq!(r.insert(&fragment(1, &two, 0, 60), 0), Inserted::Kept);
+        assert_eq!(r.insert(&fragment(0, &one, 0, 40), 0), Inserted::Kept, "the later one gives way");
+        assert_eq!(r.insert(&fragment(1, &two, 0, 60), 0), Inserted::Refused);
+        assert_eq!(r.insert(&fragment(0, &one, 20, 60), 0), Inserted::Kept);
+        assert_eq!(r.peek().unwrap().body, one);
+        r.pop();
+        assert_eq!(r.insert(&fragment(0, &one, 20, 60), 0), Inserted::Old { last: true });
+        assert_eq!(r.insert(&fragment(0, &one, 20, 30), 0), Inserted::Old { last: false });
+        assert_eq!(r.insert(&fragment(1, &two, 0, 60), 0), Inserted::Kept);
+        assert_eq!(r.peek().unwrap().body, two);
+    }
+
+    #[test]
+    fn contradictions_and_giants_are_refused() {
+        let whole = [7; 50];
+        let mut r = Reassembly::new(100).unwrap();
+        assert_eq!(r.insert(&fragment(0, &whole, 0, 10), 0), Inserted::Kept);
+        assert_eq!(r.insert(&fragment(0, &whole[..40], 10, 40), 0), Inserted::Refused, "another length");
+        assert_eq!(r.insert(&fragment(0, &whole, 10, 50), 1), Inserted::Refused, "other keys");
+        assert_eq!(r.insert(&fragment(8, &whole, 0, 50), 0), Inserted::Refused, "too far ahead");
+        assert_eq!(r.insert(&fragment(1, &[0; 101], 0, 101), 0), Inserted::Refused);
+        r.forget_partial();
+        assert_eq!(r.insert(&fragment(0, &whole[..40], 0, 40), 0), Inserted::Kept);
+        assert!(r.peek().is_some());
+    }
+
+    #[test]
+    fn more_holes_than_runs_are_refused_and_filled_later() {
+        let whole: Vec<u8> = (0..100).collect();
+        let mut r = Reassembly::new(100).unwrap();
+        let kept =
+            (0..50).filter(|i| r.insert(&fragment(0, &whole, 2 * i, 2 * i + 1), 0) == Inserted::Kept).count();
+        assert_eq!(kept, RUNS);
+        assert_eq!(r.insert(&fragment(0, &whole, 0, 100), 0), Inserted::Kept);
+        assert_eq!(r.peek().unwrap().body, whole);
+    }
+}
