@@ -90,10 +90,13 @@ export class Case {
   async account() {
     const parts = [];
     for (const tab of this.#tabs) {
-      const history = await tab.page.evaluate(() => rig.history).catch(() => ["(the tab is gone)"]);
-      parts.push(`  tab: ${history.join(", ")}`);
+      const lines = await tab.call("account").catch(() => ["gone"]);
+      parts.push("  tab:", ...lines.map((line) => `    | ${line}`));
     }
-    for (const example of this.#examples) parts.push(`  example:\n${example.lines.tail()}`);
+    for (const example of this.#examples) {
+      parts.push("  example:", example.lines.tail());
+      parts.push(...((await example.account?.().catch(() => null)) ?? []));
+    }
     return parts.join("\n");
   }
 }
