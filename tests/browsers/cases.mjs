@@ -1,5 +1,6 @@
 // What must hold between a real browser and the native example. A case fails
 // by throwing; what it returns is the figure printed beside its name.
+import { launch } from "./browser.mjs";
 import { forgeFingerprint, post, SignalError, ufrag } from "./signal.mjs";
 
 const MIB = 1_048_576;
@@ -124,6 +125,30 @@ export const CASES = [
         await expectRefusal(post(example.url, offer, peer), "an offer for a peer that is gone");
       }
       return `noticed after ${seconds} s`;
+    },
+  },
+  {
+    name: "browser-killed",
+    only: { offerer: "browser" },
+    once: true,
+    timeout: 120_000,
+    async run(t) {
+      const other = await t.connect();
+      const browser = await launch(t.browser.name, "plain");
+      let killed = false;
+      try {
+        const tab = await t.connect({ browser });
+        await tab.call("echo", "main", [{ text: "still here" }]);
+        killed = true;
+        const started = Date.now();
+        await browser.kill();
+        await tab.example.waitLine(new RegExp(`^peer ${tab.peer} gone`), 75_000);
+        const seconds = ((Date.now() - started) / 1_000).toFixed(1);
+        await other.call("echo", "main", [{ text: "the others carry on" }, { binary: 100_000 }]);
+        return `silence noticed after ${seconds} s`;
+      } finally {
+        if (!killed) await browser.close();
+      }
     },
   },
   {
