@@ -42,13 +42,21 @@ export async function launch(browser, addresses) {
     protocolTimeout: 600_000,
     ...options,
   });
-  const version = await handle.version();
+  const tidy = () => rmSync(userDataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   return {
-    version,
+    name: browser,
+    version: await handle.version(),
     page: () => handle.newPage(),
     async close() {
       await handle.close();
-      rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 });
+      tidy();
+    },
+    // As a crash would: nobody says goodbye.
+    async kill() {
+      const ended = new Promise((resolve) => handle.process().once("exit", resolve));
+      handle.process().kill("SIGKILL");
+      await ended;
+      tidy();
     },
   };
 }

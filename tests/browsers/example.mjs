@@ -6,7 +6,9 @@ export class Example {
   // Starts `binary` on `address` and waits for the URL that it prints.
   static async start(binary, address, args = []) {
     const host = address.includes(":") ? `[${address}]` : address;
-    const example = new Example(binary, ["--bind", `${host}:0`, "--http", `${host}:0`, "--log", ...args]);
+    const always = ["--bind", `${host}:0`, "--http", `${host}:0`, "--log"];
+    // Should the rig be killed, its examples do not outlive it for ever.
+    const example = new Example(binary, [...always, "--exit-after", "3600", ...args]);
     const line = await example.waitLine(/http:\/\/\S+/, 15_000);
     example.url = new URL("/", /http:\/\/[^\s/]+/.exec(line)[0]).href;
     return example;

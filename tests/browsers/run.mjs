@@ -1,7 +1,7 @@
 // Drives real browsers against the native example `data-channels`.
 //
 //   node run.mjs [--browser NAME] [--only PATTERN] [--binary PATH] [--list]
-//   node run.mjs --self-test …   the same cases against another real browser
+//   node run.mjs --self-test [--stand-in NAME] …   the same against another browser
 //
 // Prints `ok NAME (figure)` or `FAIL NAME: why` per case, and a summary line.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -27,6 +27,7 @@ const { values: options } = parseArgs({
     binary: { type: "string", default: here("../../target/release/examples/data-channels") },
     list: { type: "boolean", default: false },
     "self-test": { type: "boolean", default: false },
+    "stand-in": { type: "string" },
   },
 });
 
@@ -95,7 +96,7 @@ class Rig {
 
   async start(args, address) {
     if (!options["self-test"]) return Example.start(options.binary, address, args);
-    const other = BROWSERS.find((name) => name !== this.current);
+    const other = options["stand-in"] ?? BROWSERS.find((name) => name !== this.current);
     const browser = await this.browser(other, "plain");
     return StandIn.start(browser, this.relay.pageUrl, PAGE, address, args);
   }

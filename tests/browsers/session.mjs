@@ -13,8 +13,8 @@ export class Case {
     this.mode = mode; // { offerer: "browser" | "example", role: "client" | "server" }
   }
 
-  async tab() {
-    const page = await this.browser.page();
+  async tab(browser = this.browser) {
+    const page = await browser.page();
     const tab = new Tab(page);
     this.#tabs.push(tab);
     await page.goto(this.rig.relay.pageUrl);
@@ -31,10 +31,10 @@ export class Case {
 
   // Connects a new tab to the example and returns it once `main` is open.
   // Options: `args` for an example of its own, `address` to bind it to,
-  // `audioFirst`, `toExample`/`toBrowser` (change a description on its way),
+  // `browser` for the tab, `audioFirst`, `toExample`/`toBrowser` (change a description on its way),
   // `open: false` when the channel is not expected to open.
   async connect(options = {}) {
-    const tab = await this.tab();
+    const tab = await this.tab(options.browser);
     if (this.mode.offerer === "browser") await this.#offer(tab, options);
     else await this.#takeOffer(tab, options);
     if (!this.#examples.includes(tab.example)) this.#examples.push(tab.example);
@@ -90,10 +90,13 @@ export class Case {
   async account() {
     const parts = [];
     for (const tab of this.#tabs) {
-      const history = await tab.page.evaluate(() => rig.history).catch(() => ["(the tab is gone)"]);
-      parts.push(`  tab: ${history.join(", ")}`);
+      const lines = await tab.call("account").catch(() => ["gone"]);
+      parts.push("  tab:", ...lines.map((line) => `    | ${line}`));
     }
-    for (const example of this.#examples) parts.push(`  example:\n${example.lines.tail()}`);
+    for (const example of this.#examples) {
+      parts.push("  example:", example.lines.tail());
+      parts.push(...((await example.account?.().catch(() => null)) ?? []));
+    }
     return parts.join("\n");
   }
 }
@@ -119,6 +122,6 @@ class Tab {
   }
 
   async close() {
-    if (!this.page.isClosed()) await this.page.close();
+    if (this.page.browser().connected && !this.page.isClosed()) await this.page.close();
   }
 }

@@ -40,6 +40,11 @@ export class StandIn {
     return 0;
   }
 
+  async account() {
+    const lists = await Promise.all([...this.#peers.values()].map((page) => page.evaluate(() => rig.account())));
+    return lists.flat().map((line) => `    > ${line}`);
+  }
+
   #option(name) {
     const at = this.args.indexOf(name);
     return at < 0 ? null : this.args[at + 1];

@@ -183,6 +183,19 @@ const rig = {
     return found;
   },
 
+  // For reports of failure: what happened, and where packets went.
+  async account() {
+    const report = await rig.pc.getStats();
+    const end = (id) => {
+      const { address, port, usernameFragment } = report.get(id) ?? {};
+      return `${address}:${port} ${usernameFragment}`;
+    };
+    const pairs = [...report.values()]
+      .filter((s) => s.type === "candidate-pair")
+      .map((s) => `${end(s.localCandidateId)} to ${end(s.remoteCandidateId)}: ${s.state}${s.nominated ? " nominated" : ""}, ${s.bytesSent} bytes out, ${s.bytesReceived} in`);
+    return [...rig.history, ...pairs];
+  },
+
   state() {
     const { connectionState, iceConnectionState, signalingState } = rig.pc;
     return { connectionState, iceConnectionState, signalingState };
