@@ -46,8 +46,9 @@ impl Agent {
         if self.closed {
             return;
         }
+        let ours = self.locals.iter().any(|c| c.base == path.local_addr && c.alive);
         let message = match Message::parse(datagram) {
-            Ok(m) if m.method == Method::BINDING && m.fingerprint() != Some(false) => m,
+            Ok(m) if ours && m.method == Method::BINDING && m.fingerprint() != Some(false) => m,
             _ => {
                 self.counters.noise += 1;
                 return;

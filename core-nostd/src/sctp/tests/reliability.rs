@@ -64,7 +64,7 @@ fn messages_that_may_be_lost_come_in_order_or_not_at_all() {
             for stream in 0..3 {
                 let mut data = pattern(3000, 0);
                 data[..4].copy_from_slice(&written.to_be_bytes());
-                let reliability = Reliability::Retransmits((stream % 2) as u16);
+                let reliability = Reliability::Retransmits(stream % 2);
                 pair.write_as(0, stream, &data, false, reliability).unwrap();
                 written += 1;
             }
