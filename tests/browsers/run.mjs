@@ -62,7 +62,7 @@ function ownAddress(family) {
 class Rig {
   sharedExample = null;
   #browsers = new Map();
-  #ending = false;
+  ending = false;
 
   constructor() {
     this.address = ownAddress("IPv4") ?? "127.0.0.1";
@@ -78,7 +78,7 @@ class Rig {
   }
 
   async browser(name, addresses) {
-    if (this.#ending) throw new Error("the run is ending");
+    if (this.ending) throw new Error("the run is ending");
     const key = `${name} ${addresses}`;
     if (!this.#browsers.get(key)?.alive()) {
       const browser = await launch(name, addresses);
@@ -117,7 +117,7 @@ class Rig {
   }
 
   async close() {
-    this.#ending = true;
+    this.ending = true;
     await this.dropShared();
     await Promise.allSettled([...this.#browsers.values()].map((browser) => browser.close()));
     this.relay.stop();
@@ -171,6 +171,7 @@ async function main() {
   console.log(`# example on ${rig.address}${options["self-test"] ? " (stand-in: the other browser)" : ""}`);
   for (const [i, item] of planned.entries()) {
     count[await attempt(rig, item)] += 1;
+    if (rig.ending) return;
     const next = planned[i + 1];
     if (next?.browser !== item.browser || next?.addresses !== item.addresses) {
       await rig.dropShared();
