@@ -49,11 +49,12 @@ impl Chain {
     }
 }
 
-/// Where in a chain one stands, so that reading on costs nothing.
+/// Where in a chain one stands, so that reading on costs nothing. It stays
+/// valid while the octets behind it are in the chain.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+pub struct Place {
     block: Link,
-    offset: usize,
+    offset: u32,
 }
 
 impl BlockPool {
@@ -81,6 +82,11 @@ impl BlockPool {
     /// The octets of one block.
     pub fn block_size(&self) -> usize {
         self.block
+    }
+
+    /// How many blocks are free.
+    pub fn free_blocks(&self) -> usize {
+        self.free_blocks
     }
 
     /// The octets of free blocks.
@@ -132,18 +138,71 @@ impl BlockPool {
         if at.checked_add(out.len()).is_none_or(|end| end > chain.len) {
             return false;
         }
-        let mut place = self.place(chain, at);
-        let mut done = 0;
-        while done < out.len() {
-            let n = (out.len() - done).min(self.block - place.offset);
-            match (self.slice(place.block, place.offset, n), out.get_mut(done..done + n)) {
-                (Some(from), Some(to)) => to.copy_from_slice(from),
-                _ => return false,
+        self.read(self.place(chain, at), out).is_some()
+    }
+
+    /// The place of the first octet of `chain`.
+    pub fn start(&self, chain: &Chain) -> Place {
+        Place { block: chain.head, offset: chain.offset }
+    }
+
+    /// Copies `out.len()` octets from `place` on to `out` and returns the place
+    /// of the octet behind them, which must be in the chain already to be read
+    /// from there. `None` when the blocks end before; the caller knows how
+    /// many octets of the last block are its chain's.
+    #[must_use]
+    pub fn read(&self, mut place: Place, mut out: &mut [u8]) -> Option<Place> {
+        while !out.is_empty() {
+            if place.offset as usize == self.block {
+                place = Place { block: self.next_of(place.block), offset: 0 };
             }
-            done += n;
+            let n = out.len().min(self.block - place.offset as usize);
+            let (now, later) = core::mem::take(&mut out).split_at_mut(n);
+            now.copy_from_slice(self.slice(place.block, place.offset as usize, n)?);
+            out = later;
+            place.offset += n as u32;
+        }
+        // What is read may be consumed, and its block be freed.
+        if place.offset as usize == self.block {
             place = Place { block: self.next_of(place.block), offset: 0 };
         }
-        true
+        Some(place)
+    }
+
+    /// Appends `back` to `front` without taking a block: octets move up within
+    /// the blocks they are in, each at most once.
+    pub fn join(&mut self, front: &mut Chain, mut back: Chain) {
+        if front.blocks == 0 {
+            *front = back;
+            return;
+        }
+        while back.blocks > 0 {
+            let tail_used = front.offset as usize + front.len - (front.blocks - 1) as usize * self.block;
+            let offset = back.offset as usize;
+            let n = back.len.min(self.block - offset);
+            let fits = n.min(self.block - tail_used);
+            let (from, to) = (back.head as usize * self.block, front.tail as usize * self.block);
+            self.data.copy_within(from + offset..from + offset + fits, to + tail_used);
+            front.len += n;
+            back.len -= n;
+            back.offset = 0;
+            if fits == n {
+                self.drop_head(&mut back);
+                continue;
+            }
+            self.data.copy_within(from + offset + fits..from + offset + n, from);
+            let block = back.head;
+            back.head = self.next_of(block);
+            back.blocks -= 1;
+            if let Some(link) = self.next.get_mut(block as usize) {
+                *link = END;
+            }
+            if let Some(link) = self.next.get_mut(front.tail as usize) {
+                *link = block;
+            }
+            front.tail = block;
+            front.blocks += 1;
+        }
     }
 
     /// The octets of `chain` as one slice, when they lie in one block.
@@ -212,7 +271,7 @@ impl BlockPool {
             offset -= self.block;
             block = self.next_of(block);
         }
-        Place { block, offset }
+        Place { block, offset: offset as u32 }
     }
 
     fn next_of(&self, block: Link) -> Link {
@@ -264,6 +323,47 @@ mod tests {
         let n = chain.len();
         pool.consume(&mut chain, n);
         assert_eq!(pool.free_bytes(), 80);
+    }
+
+    #[test]
+    fn joined_chains_read_as_one_and_take_no_block() {
+        for (a, b, skip) in [(25, 25, 0), (20, 13, 0), (7, 40, 3), (30, 1, 9), (1, 29, 12), (0, 9, 0)] {
+            let mut pool = BlockPool::new(8, 10).unwrap();
+            let (mut front, mut back) = (Chain::EMPTY, Chain::EMPTY);
+            pool.append(&mut front, &bytes(a)).unwrap();
+            pool.append(&mut back, &bytes(b + skip)[..b + skip]).unwrap();
+            pool.consume(&mut front, skip.min(a));
+            pool.consume(&mut back, skip);
+            let free = pool.free_blocks();
+            let want = [&bytes(a)[skip.min(a)..], &bytes(b + skip)[skip..]].concat();
+            pool.join(&mut front, back);
+            assert!(pool.free_blocks() >= free);
+            assert_eq!(read(&pool, &front), want, "{a} and {b} octets, {skip} consumed");
+            pool.append(&mut front, b"tail").unwrap();
+            assert_eq!(read(&pool, &front), [&want[..], b"tail"].concat());
+            pool.release(front);
+            assert_eq!(pool.free_blocks(), 8);
+        }
+    }
+
+    #[test]
+    fn reading_goes_on_where_it_stopped() {
+        let mut pool = BlockPool::new(4, 10).unwrap();
+        let mut chain = Chain::EMPTY;
+        pool.append(&mut chain, &bytes(33)).unwrap();
+        let mut place = pool.start(&chain);
+        let mut all = Vec::new();
+        for n in [10, 3, 20] {
+            let mut out = std::vec![0; n];
+            place = pool.read(place, &mut out).unwrap();
+            all.extend(out);
+            pool.consume(&mut chain, n);
+            let mut other = Chain::EMPTY;
+            pool.append(&mut other, &[0xee; 5]).unwrap();
+            pool.release(other);
+        }
+        assert_eq!(all, bytes(33));
+        assert_eq!(pool.free_blocks(), 4);
     }
 
     #[test]

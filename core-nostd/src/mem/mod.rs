@@ -10,14 +10,16 @@ mod boxed;
 mod datagram;
 mod deque;
 mod serial;
+mod text;
 mod timers;
 mod vec;
 
-pub use blocks::{BlockPool, Chain};
+pub use blocks::{BlockPool, Chain, Place};
 pub use boxed::{Boxed, boxed, boxed_slice};
 pub use datagram::Datagram;
 pub use deque::FixedDeque;
 pub use serial::{Serial16, Serial32};
+pub use text::{String, Text, string};
 pub use timers::{Timer, Timers};
 pub use vec::FixedVec;
 

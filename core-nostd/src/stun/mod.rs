@@ -1,1 +1,122 @@
-//! STUN client transactions and server replies (RFC 8489).
+//! STUN transactions (RFC 8489, Section 6.2.1): when a request is sent again,
+//! and when it is given up.
+
+use crate::env::{Instant, Rng};
+use crate::wire::stun::TransactionId;
+use core::time::Duration;
+
+/// When a request is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Schedule {
+    /// "RTO": the first interval, doubled after each transmission.
+    pub rto: Duration,
+    /// "Rc": how often the request is sent.
+    pub transmissions: u8,
+    /// "Rm": how many times the first interval an answer to the last
+    /// transmission is waited for.
+    pub last_wait: u32,
+}
+
+impl Schedule {
+    /// The RFC's own: RTO 500 ms, Rc 7, Rm 16, which gives up after 39.5 s.
+    pub const RFC: Self = Self { rto: Duration::from_millis(500), transmissions: 7, last_wait: 16 };
+}
+
+/// What a transaction wants at a point in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing yet.
+    Wait,
+    /// The request is to be sent (again).
+    Send,
+    /// No answer came.
+    TimedOut,
+}
+
+/// A request that is waiting for its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Transaction {
+    /// Its number.
+    pub id: TransactionId,
+    sent: u8,
+    last_sent: Instant,
+    next: Instant,
+    interval: Duration,
+}
+
+impl Transaction {
+    /// A transaction whose request is to be sent at `at`.
+    pub fn new(rng: &mut Rng, schedule: &Schedule, at: Instant) -> Self {
+        Self { id: TransactionId(rng.array()), sent: 0, last_sent: at, next: at, interval: schedule.rto }
+    }
+
+    /// What is to be done at `now`.
+    pub fn due(&self, schedule: &Schedule, now: Instant) -> Due {
+        if now < self.next {
+            Due::Wait
+        } else if self.sent < schedule.transmissions {
+            Due::Send
+        } else {
+            Due::TimedOut
+        }
+    }
+
+    /// Notes that the request was sent.
+    pub fn sent(&mut self, schedule: &Schedule, now: Instant) {
+        self.sent = self.sent.saturating_add(1);
+        self.last_sent = now;
+        self.next = if self.sent < schedule.transmissions {
+            now + self.interval
+        } else {
+            now + schedule.rto * schedule.last_wait
+        };
+        self.interval *= 2;
+    }
+
+    /// Lets the request be sent again at once.
+    pub fn hasten(&mut self, now: Instant) {
+        self.next = self.next.min(now);
+    }
+
+    /// When it wants something next.
+    pub fn deadline(&self) -> Instant {
+        self.next
+    }
+
+    /// How long ago the request was sent, if it was sent once only: else the
+    /// answer may be one to an earlier transmission.
+    pub fn round_trip(&self, now: Instant) -> Option<Duration> {
+        (self.sent == 1).then(|| now - self.last_sent)
+    }
+
+    /// Whether the request was sent at least once.
+    pub fn was_sent(&self) -> bool {
+        self.sent > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schedule_is_that_of_the_rfc() {
+        // "requests would be sent at times 0 ms, 500 ms, 1500 ms, 3500 ms,
+        // 7500 ms, 15500 ms, and 31500 ms. If the client has not received a
+        // response after 39500 ms, the client will consider the transaction
+        // to have timed out."
+        let start = Instant::from_millis(1000);
+        let mut t = Transaction::new(&mut Rng::new([0; 32]), &Schedule::RFC, start);
+        for ms in [0, 500, 1500, 3500, 7500, 15500, 31500] {
+            let now = start + Duration::from_millis(ms);
+            assert_eq!(t.deadline(), now);
+            assert_eq!(t.due(&Schedule::RFC, now - Duration::from_micros(1)), Due::Wait);
+            assert_eq!(t.due(&Schedule::RFC, now), Due::Send);
+            t.sent(&Schedule::RFC, now);
+        }
+        let end = start + Duration::from_millis(39500);
+        assert_eq!(t.due(&Schedule::RFC, end - Duration::from_micros(1)), Due::Wait);
+        assert_eq!(t.due(&Schedule::RFC, end), Due::TimedOut);
+    }
+}

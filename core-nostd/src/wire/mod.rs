@@ -1,6 +1,7 @@
 //! Bytes to meaning and back. Pure functions: no state, no time, no
 //! allocation. State machines never touch an offset.
 
+pub mod candidate;
 pub mod dcep;
 pub mod demux;
 pub mod dtls;

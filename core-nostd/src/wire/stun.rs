@@ -1,1 +1,505 @@
-//! STUN messages (RFC 8489).
+//! STUN messages (RFC 8489), with the attributes of ICE (RFC 8445, Section 16.1).
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |0 0|     STUN Message Type     |         Message Length        |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |                         Magic Cookie                          |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |                     Transaction ID (96 bits)                  |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! ```
+
+use super::{Malformed, Reader, ShortBuffer, Writer};
+use crate::crypto::{HashAlgorithm, Hashes, constant_time_eq};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Octets of the header.
+pub const HEADER_LEN: usize = 20;
+/// "The Magic Cookie field MUST contain the fixed value 0x2112A442".
+pub const MAGIC_COOKIE: u32 = 0x2112_a442;
+const FINGERPRINT_XOR: u32 = 0x5354_554e;
+
+/// What a transaction is told apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct TransactionId(pub [u8; 12]);
+
+/// What a message asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Method(pub u16);
+
+#[allow(missing_docs, reason = "the names are the IANA registry's")]
+impl Method {
+    pub const BINDING: Self = Self(0x001);
+    pub const ALLOCATE: Self = Self(0x003);
+    pub const REFRESH: Self = Self(0x004);
+    pub const SEND: Self = Self(0x006);
+    pub const DATA: Self = Self(0x007);
+    pub const CREATE_PERMISSION: Self = Self(0x008);
+    pub const CHANNEL_BIND: Self = Self(0x009);
+}
+
+/// Which of the four kinds a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Class {
+    /// Wants an answer.
+    Request,
+    /// Wants none.
+    Indication,
+    /// A good answer.
+    Success,
+    /// A bad answer.
+    Error,
+}
+
+/// Which attribute. Those below 0x8000 must be understood by whoever receives
+/// them ("comprehension-required").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct AttributeType(pub u16);
+
+#[allow(missing_docs, reason = "the names are the IANA registry's")]
+impl AttributeType {
+    pub const MAPPED_ADDRESS: Self = Self(0x0001);
+    pub const USERNAME: Self = Self(0x0006);
+    pub const MESSAGE_INTEGRITY: Self = Self(0x0008);
+    pub const ERROR_CODE: Self = Self(0x0009);
+    pub const UNKNOWN_ATTRIBUTES: Self = Self(0x000a);
+    pub const CHANNEL_NUMBER: Self = Self(0x000c);
+    pub const LIFETIME: Self = Self(0x000d);
+    pub const XOR_PEER_ADDRESS: Self = Self(0x0012);
+    pub const DATA: Self = Self(0x0013);
+    pub const REALM: Self = Self(0x0014);
+    pub const NONCE: Self = Self(0x0015);
+    pub const XOR_RELAYED_ADDRESS: Self = Self(0x0016);
+    pub const REQUESTED_ADDRESS_FAMILY: Self = Self(0x0017);
+    pub const REQUESTED_TRANSPORT: Self = Self(0x0019);
+    pub const MESSAGE_INTEGRITY_SHA256: Self = Self(0x001c);
+    pub const PASSWORD_ALGORITHM: Self = Self(0x001d);
+    pub const USERHASH: Self = Self(0x001e);
+    pub const XOR_MAPPED_ADDRESS: Self = Self(0x0020);
+    pub const PRIORITY: Self = Self(0x0024);
+    pub const USE_CANDIDATE: Self = Self(0x0025);
+    pub const PASSWORD_ALGORITHMS: Self = Self(0x8002);
+    pub const ALTERNATE_DOMAIN: Self = Self(0x8003);
+    pub const SOFTWARE: Self = Self(0x8022);
+    pub const ALTERNATE_SERVER: Self = Self(0x8023);
+    pub const FINGERPRINT: Self = Self(0x8028);
+    pub const ICE_CONTROLLED: Self = Self(0x8029);
+    pub const ICE_CONTROLLING: Self = Self(0x802a);
+
+    const fn is_required(self) -> bool {
+        self.0 < 0x8000
+    }
+}
+
+/// The error codes that occur here (RFC 8489, Section 14.8; RFC 8445, Section
+/// 16.2).
+#[allow(missing_docs, reason = "the names are the RFC's")]
+pub mod error_code {
+    pub const BAD_REQUEST: u16 = 400;
+    pub const UNAUTHENTICATED: u16 = 401;
+    pub const UNKNOWN_ATTRIBUTE: u16 = 420;
+    pub const STALE_NONCE: u16 = 438;
+    pub const ROLE_CONFLICT: u16 = 487;
+}
+
+/// A message whose header and attributes are well formed.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    /// Which kind.
+    pub class: Class,
+    /// What it asks for.
+    pub method: Method,
+    /// Of which transaction.
+    pub transaction_id: TransactionId,
+}
+
+/// An attribute and where it begins.
+struct Attribute<'a> {
+    kind: AttributeType,
+    value: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message, which must fill `bytes`.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let kind = r.u16()?;
+        let length = usize::from(r.u16()?);
+        let cookie = r.u32()?;
+        let transaction_id = TransactionId(r.array()?);
+        // "the two most significant bits of every STUN message MUST be zeroes"
+        if kind & 0xc000 != 0 || cookie != MAGIC_COOKIE || length != r.len() || !length.is_multiple_of(4) {
+            return Err(Malformed);
+        }
+        while !r.is_empty() {
+            r.u16()?;
+            let len = usize::from(r.u16()?);
+            r.take(len.next_multiple_of(4))?;
+        }
+        let class = match kind >> 7 & 2 | kind >> 4 & 1 {
+            0 => Class::Request,
+            1 => Class::Indication,
+            2 => Class::Success,
+            _ => Class::Error,
+        };
+        let method = Method(kind & 0xf | kind >> 1 & 0x70 | kind >> 2 & 0xf80);
+        Ok(Self { bytes, class, method, transaction_id })
+    }
+
+    /// The value of an attribute. "agents MUST ignore all other attributes
+    /// that follow MESSAGE-INTEGRITY" but those that protect the message.
+    pub fn get(&self, wanted: AttributeType) -> Option<&'a [u8]> {
+        self.protected().find(|a| a.kind == wanted).map(|a| a.value)
+    }
+
+    /// Whether an attribute is there.
+    pub fn has(&self, wanted: AttributeType) -> bool {
+        self.get(wanted).is_some()
+    }
+
+    /// The USERNAME.
+    pub fn username(&self) -> Option<&'a [u8]> {
+        self.get(AttributeType::USERNAME)
+    }
+
+    /// A 32-bit attribute, such as PRIORITY.
+    pub fn u32(&self, kind: AttributeType) -> Option<u32> {
+        Some(u32::from_be_bytes(self.get(kind)?.try_into().ok()?))
+    }
+
+    /// A 64-bit attribute, such as ICE-CONTROLLING.
+    pub fn u64(&self, kind: AttributeType) -> Option<u64> {
+        Some(u64::from_be_bytes(self.get(kind)?.try_into().ok()?))
+    }
+
+    /// An address that is XORed with the header (RFC 8489, Section 14.2).
+    pub fn xor_address(&self, kind: AttributeType) -> Option<SocketAddr> {
+        let mut r = Reader::new(self.get(kind)?);
+        r.u8().ok()?;
+        let family = r.u8().ok()?;
+        let port = r.u16().ok()? ^ (MAGIC_COOKIE >> 16) as u16;
+        let ip = match family {
+            1 => IpAddr::V4(Ipv4Addr::from_bits(r.u32().ok()? ^ MAGIC_COOKIE)),
+            2 => {
+                let octets = u128::from_be_bytes(r.array().ok()?);
+                IpAddr::V6(Ipv6Addr::from_bits(octets ^ xor_mask(&self.transaction_id)))
+            }
+            _ => return None,
+        };
+        r.finish().ok()?;
+        Some(SocketAddr::new(ip, port))
+    }
+
+    /// The code of an ERROR-CODE. The reason phrase is for people, and from a
+    /// stranger: it is not read.
+    pub fn error_code(&self) -> Option<u16> {
+        let [_, _, class, number, ..] = *self.get(AttributeType::ERROR_CODE)? else { return None };
+        let code = u16::from(class & 7) * 100 + u16::from(number);
+        (300..700).contains(&code).then_some(code)
+    }
+
+    /// The attributes that must be understood and are not among `known`.
+    pub fn unknown_required(&self, known: &[AttributeType]) -> impl Iterator<Item = AttributeType> {
+        self.protected().map(|a| a.kind).filter(|kind| kind.is_required() && !known.contains(kind))
+    }
+
+    /// Whether the message is protected by `key`: MESSAGE-INTEGRITY-SHA256
+    /// when it has one, else MESSAGE-INTEGRITY.
+    pub fn is_authentic(&self, hashes: &dyn Hashes, key: &[u8]) -> bool {
+        let find = |kind| self.attributes().find(|a| a.kind == kind);
+        if let Some(attribute) = find(AttributeType::MESSAGE_INTEGRITY_SHA256) {
+            // "The value will be at most 32 bytes, but it MUST be at least 16
+            // bytes and MUST be a multiple of 4 bytes."
+            let len = attribute.value.len();
+            return (16..=32).contains(&len)
+                && len.is_multiple_of(4)
+                && self.matches(hashes, HashAlgorithm::Sha256, key, &attribute);
+        }
+        find(AttributeType::MESSAGE_INTEGRITY)
+            .is_some_and(|a| a.value.len() == 20 && self.matches(hashes, HashAlgorithm::Sha1, key, &a))
+    }
+
+    fn matches(&self, hashes: &dyn Hashes, algorithm: HashAlgorithm, key: &[u8], a: &Attribute<'_>) -> bool {
+        let end = a.at + 4 + a.value.len() - HEADER_LEN;
+        let (Some(head), Some(rest)) = (self.bytes.get(..2), self.bytes.get(4..a.at)) else { return false };
+        // The length is that of a message that ends with this attribute.
+        let length = (end as u16).to_be_bytes();
+        let Ok(mac) = hashes.hmac(algorithm, key, &[head, &length, rest]) else { return false };
+        mac.get(..a.value.len()).is_some_and(|mac| constant_time_eq(mac, a.value))
+    }
+
+    /// Whether the FINGERPRINT is right; `None` when there is none.
+    pub fn fingerprint(&self) -> Option<bool> {
+        let last = self.attributes().last().filter(|a| a.kind == AttributeType::FINGERPRINT)?;
+        let value = u32::from_be_bytes(last.value.try_into().ok()?);
+        Some(value == crc32(self.bytes.get(..last.at)?) ^ FINGERPRINT_XOR)
+    }
+
+    fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        let mut r = Reader::new(self.bytes.get(HEADER_LEN..).unwrap_or_default());
+        let end = self.bytes.len();
+        core::iter::from_fn(move || {
+            let at = end - r.len();
+            let kind = AttributeType(r.u16().ok()?);
+            let len = usize::from(r.u16().ok()?);
+            let padded = r.take(len.next_multiple_of(4)).ok()?;
+            Some(Attribute { kind, value: padded.get(..len)?, at })
+        })
+    }
+
+    /// The attributes up to the one that protects them.
+    fn protected(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        let mut over = false;
+        self.attributes().take_while(move |a| {
+            let take = !over;
+            over |=
+                matches!(a.kind, AttributeType::MESSAGE_INTEGRITY | AttributeType::MESSAGE_INTEGRITY_SHA256);
+            take
+        })
+    }
+}
+
+/// The local part (before the colon) of the USERNAME of a Binding request:
+/// which of many agents on one socket it is for. Nothing is verified.
+pub fn peek_local_ufrag(datagram: &[u8]) -> Option<&str> {
+    let message = Message::parse(datagram).ok().filter(|m| m.class == Class::Request)?;
+    let username = core::str::from_utf8(message.username()?).ok()?;
+    username.split_once(':').map(|(local, _)| local)
+}
+
+/// Writes a message attribute by attribute.
+pub struct Builder<'a> {
+    w: Writer<'a>,
+    transaction_id: TransactionId,
+}
+
+impl<'a> Builder<'a> {
+    /// Begins a message in `buf`.
+    ///
+    /// # Errors
+    /// [`ShortBuffer`].
+    pub fn new(
+        buf: &'a mut [u8],
+        class: Class,
+        method: Method,
+        transaction_id: TransactionId,
+    ) -> Result<Self, ShortBuffer> {
+        let class_bits = match class {
+            Class::Request => 0,
+            Class::Indication => 0x010,
+            Class::Success => 0x100,
+            Class::Error => 0x110,
+        };
+        let m = method.0;
+        let mut w = Writer::new(buf);
+        w.u16(class_bits | m & 0xf | (m & 0x70) << 1 | (m & 0xf80) << 2)?;
+        w.u16(0)?;
+        w.u32(MAGIC_COOKIE)?;
+        w.bytes(&transaction_id.0)?;
+        Ok(Self { w, transaction_id })
+    }
+
+    /// Appends an attribute whose value is the concatenation of `parts`.
+    /// Padding is zero: nothing of the buffer's past leaks.
+    ///
+    /// # Errors
+    /// [`ShortBuffer`].
+    pub fn attribute(&mut self, kind: AttributeType, parts: &[&[u8]]) -> Result<(), ShortBuffer> {
+        self.w.u16(kind.0)?;
+        let open = self.w.open16()?;
+        let start = self.w.len();
+        for part in parts {
+            self.w.bytes(part)?;
+        }
+        self.w.close(open)?;
+        let len = self.w.len() - start;
+        self.w.zeros(len.next_multiple_of(4) - len)?;
+        self.set_length(0)
+    }
+
+    /// Appends an address, XORed with the header.
+    ///
+    /// # Errors
+    /// [`ShortBuffer`].
+    pub fn xor_address(&mut self, kind: AttributeType, addr: SocketAddr) -> Result<(), ShortBuffer> {
+        let port = (addr.port() ^ (MAGIC_COOKIE >> 16) as u16).to_be_bytes();
+        match addr.ip() {
+            IpAddr::V4(ip) => {
+                let ip = (ip.to_bits() ^ MAGIC_COOKIE).to_be_bytes();
+                self.attribute(kind, &[&[0, 1], &port, &ip])
+            }
+            IpAddr::V6(ip) => {
+                let ip = (ip.to_bits() ^ xor_mask(&self.transaction_id)).to_be_bytes();
+                self.attribute(kind, &[&[0, 2], &port, &ip])
+            }
+        }
+    }
+
+    /// Appends an ERROR-CODE without a reason phrase.
+    ///
+    /// # Errors
+    /// [`ShortBuffer`].
+    pub fn error_code(&mut self, code: u16) -> Result<(), ShortBuffer> {
+        self.attribute(AttributeType::ERROR_CODE, &[&[0, 0, (code / 100) as u8, (code % 100) as u8]])
+    }
+
+    /// Appends a MESSAGE-INTEGRITY.
+    ///
+    /// # Errors
+    /// [`ShortBuffer`], also when the provider has no SHA-1.
+    pub fn integrity(&mut self, hashes: &dyn Hashes, key: &[u8]) -> Result<(), ShortBuffer> {
+        self.set_length(24)?;
+        let mac = hashes.hmac(HashAlgorithm::Sha1, key, &[self.w.written()]).map_err(|_| ShortBuffer)?;
+        self.attribute(AttributeType::MESSAGE_INTEGRITY, &[&mac])
+    }
+
+    /// Appends a MESSAGE-INTEGRITY-SHA256.
+    ///
+    /// # Errors
+    /// [`ShortBuffer`], also when the provider has no SHA-256.
+    pub fn integrity_sha256(&mut self, hashes: &dyn Hashes, key: &[u8]) -> Result<(), ShortBuffer> {
+        self.set_length(36)?;
+        let mac = hashes.hmac(HashAlgorithm::Sha256, key, &[self.w.written()]).map_err(|_| ShortBuffer)?;
+        self.attribute(AttributeType::MESSAGE_INTEGRITY_SHA256, &[&mac])
+    }
+
+    /// Appends a FINGERPRINT and returns the message's length.
+    ///
+    /// # Errors
+    /// [`ShortBuffer`].
+    pub fn finish_with_fingerprint(mut self) -> Result<usize, ShortBuffer> {
+        self.set_length(8)?;
+        let value = crc32(self.w.written()) ^ FINGERPRINT_XOR;
+        self.attribute(AttributeType::FINGERPRINT, &[&value.to_be_bytes()])?;
+        Ok(self.w.len())
+    }
+
+    /// The message's length.
+    pub fn finish(self) -> usize {
+        self.w.len()
+    }
+
+    /// Writes the length as if `extra` octets followed.
+    fn set_length(&mut self, extra: usize) -> Result<(), ShortBuffer> {
+        let length = self.w.len() - HEADER_LEN + extra;
+        let length = u16::try_from(length).map_err(|_| ShortBuffer)?;
+        let field = self.w.written_mut().get_mut(2..4).ok_or(ShortBuffer)?;
+        field.copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
+}
+
+fn xor_mask(id: &TransactionId) -> u128 {
+    let tail = id.0.iter().fold(0, |mask, octet| mask << 8 | u128::from(*octet));
+    u128::from(MAGIC_COOKIE) << 96 | tail
+}
+
+/// The CRC-32 of ITU V.42, half an octet at a time: STUN is no hot path, and
+/// the table has 64 octets.
+fn crc32(bytes: &[u8]) -> u32 {
+    const TABLE: [u32; 16] = {
+        let mut table = [0; 16];
+        let mut i = 0;
+        while i < 16 {
+            let mut crc = i as u32;
+            let mut bit = 0;
+            while bit < 4 {
+                crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+                bit += 1;
+            }
+            table[i] = crc;
+            i += 1;
+        }
+        table
+    };
+    let step = |crc: u32, nibble: u32| {
+        crc >> 4 ^ TABLE.get(((crc ^ nibble) & 0xf) as usize).copied().unwrap_or_default()
+    };
+    !bytes.iter().fold(u32::MAX, |crc, octet| step(step(crc, u32::from(octet & 0xf)), u32::from(octet >> 4)))
+}
+
+#[cfg(all(test, feature = "rust-crypto"))]
+mod tests {
+    use super::*;
+    use crate::crypto::rust_crypto::PROVIDER;
+    use std::vec::Vec;
+
+    fn hex(s: &str) -> Vec<u8> {
+        (0..s.len()).step_by(2).map(|i| u8::from_str_radix(&s[i..i + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn rfc_vectors() {
+        let text = include_str!("../../../tests/vectors/stun/rfc5769_rfc8489.json");
+        let file: serde_json::Value = serde_json::from_str(text).unwrap();
+        let mut authentic = 0;
+        for case in file.as_array().unwrap() {
+            let name = case["name"].as_str().unwrap();
+            let bytes = hex(case["hex"].as_str().unwrap());
+            let Ok(message) = Message::parse(&bytes) else {
+                assert!(name.contains("AS PRINTED"), "{name}");
+                continue;
+            };
+            let key = hex(case["key_hex"].as_str().unwrap());
+            assert!(message.is_authentic(PROVIDER.hashes, &key), "{name}");
+            assert!(!message.is_authentic(PROVIDER.hashes, b"wrong"), "{name}");
+            authentic += 1;
+            let checks = case["checks"].as_array().unwrap();
+            if checks.iter().any(|c| c == "fingerprint") {
+                assert_eq!(message.fingerprint(), Some(true), "{name}");
+            }
+            if let Some(addr) = case["xor_mapped"].as_str() {
+                let want = Some(addr.parse().unwrap());
+                assert_eq!(message.xor_address(AttributeType::XOR_MAPPED_ADDRESS), want, "{name}");
+            }
+            for at in 0..bytes.len() {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 0x10;
+                let believed = Message::parse(&flipped).is_ok_and(|m| {
+                    m.is_authentic(PROVIDER.hashes, &key) && m.fingerprint() == message.fingerprint()
+                });
+                assert!(!believed, "{name} flipped at {at}");
+            }
+            for n in 0..bytes.len() {
+                assert!(Message::parse(&bytes[..n]).is_err(), "{name} cut at {n}");
+            }
+        }
+        assert_eq!(authentic, 5);
+    }
+
+    #[test]
+    fn what_is_built_reads_the_same() {
+        for addr in ["192.0.2.1:32853", "[2001:db8::7]:9"] {
+            let mut buf = [0xff; 256];
+            let id = TransactionId([9; 12]);
+            let mut b = Builder::new(&mut buf, Class::Error, Method::CHANNEL_BIND, id).unwrap();
+            b.attribute(AttributeType::USERNAME, &[b"ab", b":", b"cd"]).unwrap();
+            b.xor_address(AttributeType::XOR_MAPPED_ADDRESS, addr.parse().unwrap()).unwrap();
+            b.error_code(487).unwrap();
+            b.integrity(PROVIDER.hashes, b"key").unwrap();
+            b.integrity_sha256(PROVIDER.hashes, b"key").unwrap();
+            let n = b.finish_with_fingerprint().unwrap();
+            let m = Message::parse(&buf[..n]).unwrap();
+            assert_eq!((m.class, m.method, m.transaction_id), (Class::Error, Method::CHANNEL_BIND, id));
+            assert_eq!(m.username(), Some(&b"ab:cd"[..]));
+            assert_eq!(m.xor_address(AttributeType::XOR_MAPPED_ADDRESS), Some(addr.parse().unwrap()));
+            assert_eq!(m.error_code(), Some(487));
+            assert!(m.is_authentic(PROVIDER.hashes, b"key"));
+            assert_eq!(m.fingerprint(), Some(true));
+            assert_eq!(m.unknown_required(&[]).count(), 4);
+            assert_eq!(m.unknown_required(&[AttributeType::USERNAME]).count(), 3);
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Local and remote candidates, credentials, restart.
+
+use super::pairs::local_preference;
+use super::{Agent, ConnectionState, GatheringState};
+use crate::env::{Env, Rng, TransportContext, TransportProtocol};
+use crate::wire::candidate::{Candidate, CandidateAddress, CandidateType};
+use core::net::{IpAddr, SocketAddr};
+
+/// Our ufrag and password.
+///
+/// "the ice-pwd attribute MUST ... at least 128 bits of random number": 24
+/// characters of 6 bits each; the ufrag has 8, more than the 24 bits that are
+/// asked for, so that a server can tell many peers apart by it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    ufrag: heapless::String<8>,
+    pwd: heapless::String<24>,
+}
+
+impl core::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Credentials").field(&self.ufrag).finish() // the password is a secret
+    }
+}
+
+impl Credentials {
+    pub(super) fn generate(rng: &mut Rng) -> Self {
+        // "ice-char = ALPHA / DIGIT / "+" / "/""
+        const CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut random = rng.array::<32>().into_iter();
+        let mut char = || {
+            let octet = random.next().unwrap_or_default();
+            char::from(CHARS.get(usize::from(octet & 63)).copied().unwrap_or(b'A'))
+        };
+        let mut credentials = Self { ufrag: heapless::String::new(), pwd: heapless::String::new() };
+        // Both strings have the capacity that is filled here.
+        for _ in 0..8 {
+            let _ = credentials.ufrag.push(char());
+        }
+        for _ in 0..24 {
+            let _ = credentials.pwd.push(char());
+        }
+        credentials
+    }
+
+    /// The username fragment.
+    pub fn ufrag(&self) -> &str {
+        &self.ufrag
+    }
+
+    /// The password.
+    pub fn pwd(&self) -> &str {
+        &self.pwd
+    }
+}
+
+/// The peer's ufrag and password: up to 256 characters each by the RFC, up to
+/// what anybody uses here.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct RemoteCredentials {
+    pub(super) ufrag: heapless::String<MAX_REMOTE_UFRAG>,
+    pub(super) pwd: heapless::String<MAX_REMOTE_PWD>,
+}
+
+const MAX_REMOTE_UFRAG: usize = 64;
+const MAX_REMOTE_PWD: usize = 128;
+
+impl core::fmt::Debug for RemoteCredentials {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("RemoteCredentials").field(&self.ufrag).finish()
+    }
+}
+
+/// A candidate of our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalCandidate {
+    /// Where the peer reaches it.
+    pub addr: SocketAddr,
+    /// The address of the socket.
+    pub base: SocketAddr,
+    /// How it came about.
+    pub kind: CandidateType,
+    /// How the octets travel.
+    pub protocol: TransportProtocol,
+    /// RFC 8445, Section 5.1.2.
+    pub priority: u32,
+    /// Equal for candidates of one type and base address.
+    pub foundation: u8,
+    /// Whether its address is still there.
+    pub alive: bool,
+}
+
+impl LocalCandidate {
+    /// Whether the peer is told of it: of peer-reflexive ones it knows.
+    pub(super) fn is_signalled(&self) -> bool {
+        self.alive && self.kind != CandidateType::PeerReflexive
+    }
+
+    /// Calls `write` with the candidate as the signalling carries it.
+    pub fn with_attribute<R>(&self, ufrag: Option<&str>, write: impl FnOnce(Candidate<'_>) -> R) -> R {
+        let digits =
+            [b'0' + self.foundation / 100, b'0' + self.foundation / 10 % 10, b'0' + self.foundation % 10];
+        let skip = digits.iter().take(2).take_while(|d| **d == b'0').count();
+        let foundation = digits.get(skip..).and_then(|d| core::str::from_utf8(d).ok()).unwrap_or("0");
+        write(Candidate {
+            foundation,
+            component: 1,
+            tcp_type: None,
+            priority: self.priority,
+            address: CandidateAddress::Ip(self.addr.ip()),
+            port: self.addr.port(),
+            kind: self.kind,
+            related: (self.kind != CandidateType::Host).then_some(self.base),
+            ufrag,
+        })
+    }
+}
+
+/// A candidate of the peer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RemoteCandidate {
+    pub(super) addr: SocketAddr,
+    pub(super) priority: u32,
+    pub(super) kind: CandidateType,
+    pub(super) foundation: u32,
+}
+
+impl Agent {
+    /// Our credentials of this generation.
+    pub fn local_credentials(&self) -> &Credentials {
+        &self.local
+    }
+
+    /// The peer's ufrag, when it is known.
+    pub fn remote_ufrag(&self) -> Option<&str> {
+        self.remote.as_ref().map(|r| r.ufrag.as_str())
+    }
+
+    /// Our candidates, those whose address is gone among them.
+    pub fn local_candidates(&self) -> &[LocalCandidate] {
+        &self.locals
+    }
+
+    /// Starts gathering: from now on candidates are announced.
+    pub fn gather(&mut self) {
+        if self.gathering == GatheringState::New {
+            self.gathering =
+                if self.local_ended { GatheringState::Complete } else { GatheringState::Gathering };
+        }
+    }
+
+    /// Tells of an address of ours at which a socket listens. `false` when
+    /// there is no room for it.
+    pub fn add_local_address(
+        &mut self,
+        env: &mut Env<'_>,
+        addr: SocketAddr,
+        protocol: TransportProtocol,
+    ) -> bool {
+        if self.closed || protocol != TransportProtocol::Udp {
+            return false;
+        }
+        if let Some(known) = self.locals.iter_mut().find(|c| c.base == addr && c.kind == CandidateType::Host)
+        {
+            known.alive = true;
+        } else if self.push_local(addr, addr, CandidateType::Host).is_none() {
+            return false;
+        }
+        self.pair_all(env);
+        self.update_state(env.now);
+        true
+    }
+
+    /// Adds a candidate of our own; returns its index.
+    pub(super) fn push_local(
+        &mut self,
+        addr: SocketAddr,
+        base: SocketAddr,
+        kind: CandidateType,
+    ) -> Option<usize> {
+        let alike = self.locals.iter().position(|c| c.base.ip() == base.ip() && c.kind == kind);
+        let index = self.locals.len();
+        let foundation = match alike.and_then(|i| self.locals.get(i)) {
+            Some(c) => c.foundation,
+            None => u8::try_from(index + 1).ok()?,
+        };
+        let candidate = LocalCandidate {
+            addr,
+            base,
+            kind,
+            protocol: TransportProtocol::Udp,
+            priority: kind.preference() << 24 | local_preference(base, index) << 8 | 255,
+            foundation,
+            alive: true,
+        };
+        self.locals.push(candidate).ok().map(|()| index)
+    }
+
+    /// Tells that an address of ours is gone: its pairs go with it.
+    pub fn remove_local_address(&mut self, env: &mut Env<'_>, addr: SocketAddr) {
+        for candidate in self.locals.iter_mut().filter(|c| c.base == addr) {
+            candidate.alive = false;
+        }
+        self.pairs.retain(|p| p.path.local_addr != addr);
+        if self.selected.is_some_and(|s| s.path.local_addr == addr) {
+            self.selected = None;
+            self.selected_changed = true;
+            self.select_best(env);
+        }
+        self.update_state(env.now);
+    }
+
+    /// Tells that no more local addresses are to come for now.
+    pub fn end_of_local_addresses(&mut self) {
+        self.local_ended = true;
+        if self.gathering == GatheringState::Gathering {
+            self.gathering = GatheringState::Complete;
+        }
+    }
+
+    /// Takes in the peer's credentials. When they are other than before, the
+    /// peer has restarted: whoever calls has called [`restart`](Self::restart)
+    /// then. `false` when they are longer than anybody's.
+    pub fn set_remote_credentials(&mut self, env: &mut Env<'_>, ufrag: &str, pwd: &str) -> bool {
+        let (Ok(ufrag), Ok(pwd)) = (heapless::String::try_from(ufrag), heapless::String::try_from(pwd))
+        else {
+            return false;
+        };
+        self.remote = Some(RemoteCredentials { ufrag, pwd });
+        self.replay_early(env);
+        self.pair_all(env);
+        self.update_state(env.now);
+        true
+    }
+
+    /// Takes in a candidate of the peer. Names, TCP and other components are
+    /// counted and ignored: a peer that hides behind a name shows its address
+    /// by the checks that it sends.
+    pub fn add_remote_candidate(&mut self, env: &mut Env<'_>, candidate: &Candidate<'_>) {
+        let ip = match candidate.address {
+            CandidateAddress::Ip(ip) if candidate.tcp_type.is_none() && candidate.component == 1 => ip,
+            _ => {
+                self.counters.candidates_ignored += 1;
+                self.remote_hidden = true;
+                self.update_state(env.now);
+                return;
+            }
+        };
+        let ip = ip.to_canonical();
+        if candidate.port == 0 || ip.is_unspecified() || ip.is_multicast() || self.closed {
+            self.counters.candidates_ignored += 1;
+            return;
+        }
+        let remote = RemoteCandidate {
+            addr: SocketAddr::new(ip, candidate.port),
+            priority: candidate.priority,
+            kind: candidate.kind,
+            foundation: fold(candidate.foundation),
+        };
+        self.push_remote(env, remote);
+        self.update_state(env.now);
+    }
+
+    pub(super) fn push_remote(&mut self, env: &mut Env<'_>, remote: RemoteCandidate) {
+        if let Some(known) = self.remotes.iter_mut().find(|r| r.addr == remote.addr) {
+            // The signalled candidate that a check has run ahead of.
+            if known.kind == CandidateType::PeerReflexive {
+                *known = remote;
+            }
+            return;
+        }
+        if self.remotes.push(remote).is_err() {
+            self.counters.candidates_ignored += 1;
+            return;
+        }
+        self.pair_all(env);
+    }
+
+    /// Tells that the peer has no more candidates.
+    pub fn end_of_remote_candidates(&mut self, env: &mut Env<'_>) {
+        self.remote_ended = true;
+        self.update_state(env.now);
+    }
+
+    /// Begins a new generation: new credentials, a new check list. The path
+    /// that was selected carries on until the new generation has one.
+    pub fn restart(&mut self, env: &mut Env<'_>) {
+        if self.closed {
+            return;
+        }
+        let local = core::mem::replace(&mut self.local, Credentials::generate(env.rng));
+        self.previous = Some((local, self.remote.take()));
+        self.generation = self.generation.wrapping_add(1);
+        let selected = self.selected.map(|s| s.id);
+        self.pairs.retain(|p| Some(p.id) == selected);
+        self.remotes.clear();
+        self.early.clear();
+        self.remote_ended = false;
+        self.remote_hidden = false;
+        self.locals.retain(|c| c.alive && c.kind != CandidateType::PeerReflexive);
+        self.announced = 0;
+        self.told_gathering = GatheringState::New;
+        self.gathering = GatheringState::New;
+        self.first_valid_at = None;
+        self.idle_since = None;
+        if let Some(selected) = &mut self.selected {
+            selected.nominated = false;
+        } else {
+            self.state = ConnectionState::New;
+        }
+    }
+
+    /// The credentials of a generation.
+    pub(super) fn credentials(&self, generation: u8) -> Option<(&Credentials, &RemoteCredentials)> {
+        if generation == self.generation {
+            Some((&self.local, self.remote.as_ref()?))
+        } else {
+            let (local, remote) = self.previous.as_ref()?;
+            Some((local, remote.as_ref()?))
+        }
+    }
+}
+
+/// A number for a foundation, which is only compared.
+fn fold(foundation: &str) -> u32 {
+    foundation.bytes().fold(0x811c_9dc5, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
+}
+
+/// Whether two addresses can reach each other at all: one family, and
+/// link-local ones among themselves (RFC 8445, Section 6.1.2.2).
+pub(super) fn can_pair(a: IpAddr, b: IpAddr) -> bool {
+    match (a, b) {
+        (IpAddr::V4(_), IpAddr::V4(_)) => true,
+        (IpAddr::V6(a), IpAddr::V6(b)) => a.is_unicast_link_local() == b.is_unicast_link_local(),
+        _ => false,
+    }
+}
+
+/// The path from a base of ours to an address of the peer.
+pub(super) fn path(base: SocketAddr, remote: SocketAddr) -> TransportContext {
+    TransportContext::udp(base, remote)
+}

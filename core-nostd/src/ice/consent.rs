@@ -1,0 +1,179 @@
+//! Consent freshness (RFC 7675), and the state that follows from it.
+
+use super::{Agent, Config, ConnectionState, GatheringState};
+use crate::env::{Env, Instant, Transmit, TransportContext};
+use crate::wire::candidate::CandidateType;
+use crate::wire::stun::TransactionId;
+use core::time::Duration;
+
+/// Consent checks that may still be answered.
+const OUTSTANDING: usize = 8;
+
+/// Whether the peer still wants what it is sent.
+#[derive(Debug, Default)]
+pub(super) struct Consent {
+    generation: u8,
+    next: Option<Instant>,
+    /// When a consent check was last answered.
+    granted: Instant,
+    /// When anything authentic was last received.
+    heard: Instant,
+    outstanding: heapless::Deque<(TransactionId, Instant), OUTSTANDING>,
+    path: Option<TransportContext>,
+}
+
+impl Consent {
+    /// A pair was selected: its check was the first consent.
+    pub(super) fn start(&mut self, env: &mut Env<'_>, generation: u8, config: &Config) {
+        self.generation = generation;
+        self.granted = env.now;
+        self.heard = env.now;
+        self.outstanding.clear();
+        self.path = None;
+        self.next = Some(env.now + randomized(env, config.consent_interval));
+    }
+
+    pub(super) fn heard(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    /// The generation of a consent check that `id` is the answer to.
+    pub(super) fn expects(&self, id: &TransactionId, path: &TransportContext) -> Option<u8> {
+        let ours =
+            self.path.is_some_and(|p| p.same_path(path)) && self.outstanding.iter().any(|o| o.0 == *id);
+        ours.then_some(self.generation)
+    }
+}
+
+/// "the interval ... randomized between 0.8 and 1.2 times the basic period".
+fn randomized(env: &mut Env<'_>, interval: Duration) -> Duration {
+    interval * (800 + env.rng.below(401)) / 1000
+}
+
+impl Agent {
+    /// The next consent check, when it is due.
+    pub(super) fn poll_consent(&mut self, env: &mut Env<'_>, out: &mut [u8]) -> Option<Transmit> {
+        let selected = self.selected?;
+        if self.consent.next.is_none_or(|at| env.now < at) {
+            return None;
+        }
+        self.consent.next = Some(env.now + randomized(env, self.config.consent_interval));
+        // "each ... STUN binding request ... a new transaction".
+        let id = TransactionId(env.rng.array());
+        if self.consent.outstanding.is_full() {
+            self.consent.outstanding.pop_front();
+        }
+        // There is room now.
+        let _ = self.consent.outstanding.push_back((id, env.now));
+        self.consent.path = Some(selected.path);
+        let generation = self.consent.generation;
+        let pair = self.selected_pair()?;
+        pair.stats.requests_sent += 1;
+        let priority = CandidateType::PeerReflexive.preference() << 24 | pair.local_priority & 0x00ff_ffff;
+        // Renewed, so that a controlled peer that follows the last nomination
+        // stays where it is.
+        let nominate = self.controlling && selected.nominated;
+        let len = self.write_request(id, generation, priority, nominate, out)?;
+        Some(Transmit::datagram(selected.path, len))
+    }
+
+    /// A consent check was answered.
+    pub(super) fn handle_consent(&mut self, now: Instant, id: &TransactionId) {
+        let sent = self.consent.outstanding.iter().find(|o| o.0 == *id).map(|o| o.1);
+        self.consent.granted = now;
+        self.consent.heard = now;
+        self.consent.outstanding.clear();
+        if let (Some(sent), Some(pair)) = (sent, self.selected_pair()) {
+            pair.stats.responses_received += 1;
+            pair.stats.current_round_trip_time = Some(now - sent);
+            pair.stats.total_round_trip_time += now - sent;
+        }
+    }
+
+    /// "If the consent expires, the agent MUST cease transmission".
+    pub(super) fn expire_consent(&mut self, now: Instant) {
+        if self.selected.is_some() && now >= self.consent_until() {
+            if let Some(pair) = self.selected_pair() {
+                pair.state = super::PairState::Failed;
+            }
+            self.selected = None;
+            self.selected_changed = true;
+            self.consent = Consent::default();
+            self.state = ConnectionState::Failed;
+        }
+    }
+
+    /// A controlling agent whose selected pair is silent goes over to another
+    /// that works, if there is one. The silent one has failed then, so that
+    /// this comes to an end.
+    pub(super) fn leave_silent(&mut self, env: &mut Env<'_>) {
+        let silent = env.now - self.consent.heard >= self.config.disconnected_timeout;
+        let Some(selected) = self.selected.filter(|_| silent && self.controlling && !self.config.lite) else {
+            return;
+        };
+        let generation = self.generation;
+        let works = |p: &super::Pair| p.id != selected.id && p.is_valid() && p.generation == generation;
+        if self.pairs.iter().any(works) {
+            if let Some(pair) = self.selected_pair() {
+                pair.state = super::PairState::Failed;
+            }
+            self.select_best(env);
+        }
+    }
+
+    /// When transmission must cease. A lite agent sends no checks of its own
+    /// and goes by the peer's.
+    fn consent_until(&self) -> Instant {
+        let last = if self.config.lite { self.consent.heard } else { self.consent.granted };
+        last + self.config.failed_timeout
+    }
+
+    pub(super) fn consent_deadline(&self) -> Option<Instant> {
+        self.selected?;
+        let disconnected = (self.state != ConnectionState::Disconnected)
+            .then_some(self.consent.heard + self.config.disconnected_timeout);
+        let next = if self.config.lite { None } else { self.consent.next };
+        [next, disconnected, Some(self.consent_until())].into_iter().flatten().min()
+    }
+
+    /// When waiting for something to try is over.
+    pub(super) fn patience_deadline(&self) -> Option<Instant> {
+        (self.state == ConnectionState::Checking).then_some(self.idle_since? + self.config.patience)
+    }
+
+    /// Derives the state from what is known.
+    pub(super) fn update_state(&mut self, now: Instant) {
+        if self.closed || self.state == ConnectionState::Failed && self.selected.is_none() {
+            return;
+        }
+        let active = self.pairs.iter().any(|p| p.generation == self.generation && p.is_active());
+        if self.selected.is_some() {
+            self.idle_since = None;
+            let silent = now - self.consent.heard >= self.config.disconnected_timeout;
+            let done = !active && self.remote_ended && self.gathering == GatheringState::Complete;
+            self.state = if silent {
+                ConnectionState::Disconnected
+            } else if done && self.selected.is_some_and(|s| s.nominated) {
+                ConnectionState::Completed
+            } else {
+                ConnectionState::Connected
+            };
+            return;
+        }
+        let begun = self.remote.is_some()
+            && (!self.remotes.is_empty() || !self.pairs.is_empty() || self.remote_hidden);
+        if active {
+            self.idle_since = None;
+            self.state = ConnectionState::Checking;
+        } else if begun || self.state != ConnectionState::New {
+            let since = *self.idle_since.get_or_insert(now);
+            let exhausted = self.remote_ended && self.gathering == GatheringState::Complete;
+            let hopeless = exhausted && begun && !self.remote_hidden || now - since >= self.config.patience;
+            self.state = if hopeless && !self.config.lite {
+                ConnectionState::Failed
+            } else {
+                ConnectionState::Checking
+            };
+        }
+    }
+}

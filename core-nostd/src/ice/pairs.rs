@@ -1,0 +1,216 @@
+//! The check list: forming, pruning, states (RFC 8445, Section 6.1.2).
+
+use super::candidates::{RemoteCandidate, can_pair, path};
+use super::{Agent, LocalCandidate};
+use crate::env::{Env, TransportContext};
+use crate::stun::Transaction;
+use crate::wire::candidate::CandidateType;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+/// The number of a pair, never used twice in a generation of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct PairId(u32);
+
+/// The state of a pair (RFC 8445, Section 6.1.2.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum PairState {
+    /// Another pair of the same foundation goes first.
+    Frozen,
+    /// To be checked.
+    Waiting,
+    /// Being checked.
+    InProgress,
+    /// The check succeeded.
+    Succeeded,
+    /// The check failed.
+    Failed,
+}
+
+/// What is known of a pair, for statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[allow(missing_docs, reason = "the names are the W3C's")]
+pub struct PairStats {
+    pub packets_sent: u64,
+    pub packets_received: u64,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    pub requests_received: u64,
+    pub requests_sent: u64,
+    pub responses_received: u64,
+    pub responses_sent: u64,
+    pub total_round_trip_time: Duration,
+    pub current_round_trip_time: Option<Duration>,
+}
+
+/// A pair of candidates.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) id: PairId,
+    pub(super) path: TransportContext,
+    pub(super) local_kind: CandidateType,
+    pub(super) local_priority: u32,
+    pub(super) remote_kind: CandidateType,
+    pub(super) remote_priority: u32,
+    pub(super) foundation: (u8, u32),
+    pub(super) priority: u64,
+    pub(super) generation: u8,
+    pub(super) state: PairState,
+    pub(super) check: Option<Transaction>,
+    /// Whether the check in progress carries USE-CANDIDATE.
+    pub(super) nominating: bool,
+    /// Whether the peer's check goes before the ordinary ones.
+    pub(super) triggered: bool,
+    /// Whether the peer has nominated it, and when last.
+    pub(super) nominated_by_peer: Option<crate::env::Instant>,
+    pub(super) stats: PairStats,
+}
+
+impl Pair {
+    pub(super) fn is_valid(&self) -> bool {
+        self.state == PairState::Succeeded
+    }
+
+    /// Whether a check is under way or to come.
+    pub(super) fn is_active(&self) -> bool {
+        matches!(self.state, PairState::Frozen | PairState::Waiting | PairState::InProgress)
+    }
+
+    pub(super) fn kinds(&self) -> (CandidateType, CandidateType) {
+        (self.local_kind, self.remote_kind)
+    }
+
+    pub(super) fn update_priority(&mut self, controlling: bool) {
+        let (g, d) = if controlling {
+            (self.local_priority, self.remote_priority)
+        } else {
+            (self.remote_priority, self.local_priority)
+        };
+        // "pair priority = 2^32*MIN(G,D) + 2*MAX(G,D) + (G>D?1:0)"
+        self.priority = (u64::from(g.min(d)) << 32) + 2 * u64::from(g.max(d)) + u64::from(g > d);
+    }
+}
+
+/// The local preference of a candidate: IPv6 before IPv4 (RFC 8421, Section
+/// 4), link-local last, in the order in which the addresses were told.
+pub(super) fn local_preference(base: SocketAddr, index: usize) -> u32 {
+    let class = match base.ip() {
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => 0x3fff,
+        IpAddr::V6(_) => 0xffff,
+        IpAddr::V4(ip) if ip.is_loopback() || ip.is_link_local() => 0x3fff,
+        IpAddr::V4(_) => 0xbfff,
+    };
+    class - (index.min(0xff) as u32)
+}
+
+impl Agent {
+    /// Forms the pairs that are not there yet.
+    pub(super) fn pair_all(&mut self, env: &mut Env<'_>) {
+        if self.config.lite || self.remote.is_none() {
+            return;
+        }
+        for l in 0..self.locals.len() {
+            for r in 0..self.remotes.len() {
+                let (Some(local), Some(remote)) = (self.locals.get(l).copied(), self.remotes.get(r).copied())
+                else {
+                    continue;
+                };
+                // Reflexive candidates are checked from their base, where the
+                // host candidate is checked already.
+                if local.alive
+                    && local.kind == CandidateType::Host
+                    && can_pair(local.addr.ip(), remote.addr.ip())
+                {
+                    self.pair(env, &local, &remote);
+                }
+            }
+        }
+    }
+
+    /// The index of the pair, formed if it is not there; `None` when there is
+    /// no room for it.
+    pub(super) fn pair(
+        &mut self,
+        env: &mut Env<'_>,
+        local: &LocalCandidate,
+        remote: &RemoteCandidate,
+    ) -> Option<usize> {
+        let path = path(local.base, remote.addr);
+        let generation = self.generation;
+        let known = self.pairs.iter().position(|p| p.generation == generation && p.path.same_path(&path));
+        if known.is_some() {
+            return known;
+        }
+        let foundation = (local.foundation, remote.foundation);
+        let frozen = self
+            .pairs
+            .iter()
+            .any(|p| p.foundation == foundation && p.generation == generation && p.is_active());
+        let mut pair = Pair {
+            id: self.next_pair_id,
+            path,
+            local_kind: local.kind,
+            local_priority: local.priority,
+            remote_kind: remote.kind,
+            remote_priority: remote.priority,
+            foundation,
+            priority: 0,
+            generation,
+            state: if frozen { PairState::Frozen } else { PairState::Waiting },
+            check: None,
+            nominating: false,
+            triggered: false,
+            nominated_by_peer: None,
+            stats: PairStats::default(),
+        };
+        pair.update_priority(self.controlling);
+        if self.pairs.is_full() {
+            self.drop_pair_below(pair.priority)?;
+        }
+        self.next_pair_id.0 = self.next_pair_id.0.wrapping_add(1);
+        self.idle_since = None;
+        self.next_check = self.next_check.max(env.now);
+        self.pairs.push(pair).ok()?;
+        Some(self.pairs.len() - 1)
+    }
+
+    /// "the agent MUST discard the lower-priority pairs": makes room for one
+    /// of `priority`, if a pair below it can go.
+    fn drop_pair_below(&mut self, priority: u64) -> Option<()> {
+        let selected = self.selected.map(|s| s.id);
+        let expendable = |p: &&Pair| Some(p.id) != selected && !p.is_valid();
+        // Failed ones first.
+        let lowest = self.pairs.iter().filter(expendable).min_by_key(|p| (p.is_active(), p.priority))?;
+        if lowest.is_active() && lowest.priority >= priority {
+            return None;
+        }
+        let id = lowest.id;
+        self.pairs.retain(|p| p.id != id);
+        Some(())
+    }
+
+    pub(super) fn recompute_priorities(&mut self) {
+        let controlling = self.controlling;
+        for pair in self.pairs.iter_mut() {
+            pair.update_priority(controlling);
+        }
+    }
+
+    /// Statistics of each pair: its path, state, whether it is nominated,
+    /// priority, and counts.
+    pub fn pairs(&self) -> impl Iterator<Item = (TransportContext, PairState, bool, u64, PairStats)> {
+        let selected = self.selected;
+        self.pairs.iter().map(move |p| {
+            let nominated = selected.is_some_and(|s| s.id == p.id && s.nominated);
+            (p.path, p.state, nominated, p.priority, p.stats)
+        })
+    }
+
+    /// The types of the selected pair's candidates, ours first.
+    pub fn selected_types(&self) -> Option<(CandidateType, CandidateType)> {
+        let id = self.selected?.id;
+        self.pairs.iter().find(|p| p.id == id).map(Pair::kinds)
+    }
+}

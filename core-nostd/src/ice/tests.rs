@@ -1,0 +1,459 @@
+//! Two agents on a small network, and a clock that jumps.
+
+use super::*;
+use crate::crypto::rust_crypto::PROVIDER;
+use crate::env::{Rng, TransportProtocol};
+use crate::wire::candidate::{Candidate, CandidateType};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+struct Host {
+    agent: Agent,
+    rng: Rng,
+    events: Vec<Event>,
+    addrs: Vec<SocketAddr>,
+}
+
+struct Net {
+    now: Instant,
+    hosts: Vec<Host>,
+    rng: Rng,
+    /// Percent of datagrams that are lost.
+    loss: u32,
+    /// Private address to public one: a NAT that maps endpoint-independently
+    /// and lets in only what was sent to before.
+    nat: HashMap<SocketAddr, SocketAddr>,
+    opened: Vec<(SocketAddr, SocketAddr)>,
+    blocked: Vec<SocketAddr>,
+    wire: Vec<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
+    sent: usize,
+}
+
+fn addr(s: &str) -> SocketAddr {
+    s.parse().unwrap()
+}
+
+impl Net {
+    fn new(a: Config, b: Config) -> Self {
+        Self::with_limits(a, b, &Limits::DEFAULT)
+    }
+
+    fn with_limits(a: Config, b: Config, limits: &Limits) -> Self {
+        let now = Instant::from_millis(77);
+        let host = |config, seed| {
+            let mut rng = Rng::new([seed; 32]);
+            let agent = Agent::new(config, PROVIDER.hashes, limits, &mut Env::new(now, &mut rng)).unwrap();
+            Host { agent, rng, events: Vec::new(), addrs: Vec::new() }
+        };
+        let mut net = Self {
+            now,
+            hosts: std::vec![host(a, 1), host(b, 2)],
+            rng: Rng::new([3; 32]),
+            loss: 0,
+            nat: HashMap::new(),
+            opened: Vec::new(),
+            blocked: Vec::new(),
+            wire: Vec::new(),
+            sent: 0,
+        };
+        net.hosts[0].agent.set_controlling(true);
+        net
+    }
+
+    fn on<R>(&mut self, i: usize, f: impl FnOnce(&mut Agent, &mut Env<'_>) -> R) -> R {
+        let host = &mut self.hosts[i];
+        f(&mut host.agent, &mut Env::new(self.now, &mut host.rng))
+    }
+
+    fn address(&mut self, i: usize, a: &str) {
+        self.hosts[i].addrs.push(addr(a));
+        self.on(i, |agent, env| {
+            assert!(agent.add_local_address(env, addr(a), TransportProtocol::Udp));
+            agent.gather();
+        });
+    }
+
+    fn candidates(&self, i: usize) -> Vec<String> {
+        let locals = self.hosts[i].agent.local_candidates();
+        locals
+            .iter()
+            .filter(|c| c.is_signalled())
+            .map(|c| c.with_attribute(None, |a| a.to_string()))
+            .collect()
+    }
+
+    /// `to` learns the credentials of the other, and its candidates.
+    fn signal(&mut self, to: usize, candidates: bool) {
+        let from = &self.hosts[1 - to].agent;
+        let (ufrag, pwd) = (from.local.ufrag().to_string(), from.local.pwd().to_string());
+        let lines = if candidates { self.candidates(1 - to) } else { Vec::new() };
+        self.on(to, |agent, env| {
+            assert!(agent.set_remote_credentials(env, &ufrag, &pwd));
+            for line in &lines {
+                agent.add_remote_candidate(env, &Candidate::parse(line).unwrap().unwrap());
+            }
+        });
+    }
+
+    fn signal_both(&mut self) {
+        for i in 0..2 {
+            self.signal(i, true);
+            self.on(i, |a, env| {
+                a.end_of_local_addresses();
+                a.end_of_remote_candidates(env);
+            });
+        }
+    }
+
+    fn poll(&mut self) {
+        for i in 0..self.hosts.len() {
+            let mut buf = [0; 1500];
+            while let Some(t) = self.on(i, |a, env| a.poll_write(env, &mut buf)) {
+                self.sent += 1;
+                assert!(self.sent < 20_000, "the agents never fall silent");
+                if self.rng.below(100) < self.loss {
+                    continue;
+                }
+                let from = t.transport.local_addr;
+                self.opened.push((from, t.transport.peer_addr));
+                let seen = self.nat.get(&from).copied().unwrap_or(from);
+                let at = self.now + Duration::from_millis(20);
+                self.wire.push((at, seen, t.transport.peer_addr, buf[..t.len].to_vec()));
+            }
+            while let Some(event) = self.on(i, |a, _| a.poll_event()) {
+                self.hosts[i].events.push(event);
+            }
+        }
+    }
+
+    fn arrive(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        if self.blocked.contains(&from) || self.blocked.contains(&to) {
+            return;
+        }
+        let inner = self.nat.iter().find(|(_, public)| **public == to).map(|(private, _)| *private);
+        if let Some(inner) = inner
+            && !self.opened.contains(&(inner, from))
+        {
+            return;
+        }
+        // Nobody outside reaches a private address.
+        if inner.is_none() && self.nat.contains_key(&to) {
+            return;
+        }
+        let to = inner.unwrap_or(to);
+        if let Some(i) = self.hosts.iter().position(|h| h.addrs.contains(&to)) {
+            let path = TransportContext::udp(to, from);
+            self.on(i, |a, env| a.handle_read(env, &path, bytes));
+        }
+    }
+
+    /// Runs until `done` or until `limit` has passed.
+    fn run(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> bool {
+        let end = self.now + limit;
+        loop {
+            self.poll();
+            if done(self) {
+                return true;
+            }
+            let arrival = self.wire.iter().map(|w| w.0).min();
+            let timers = self.hosts.iter().filter_map(|h| h.agent.poll_timeout()).min();
+            let Some(next) = [arrival, timers].into_iter().flatten().min() else { return false };
+            if next > end {
+                self.now = end;
+                return false;
+            }
+            self.now = self.now.max(next);
+            let now = self.now;
+            let (due, rest): (Vec<_>, Vec<_>) =
+                core::mem::take(&mut self.wire).into_iter().partition(|w| w.0 <= now);
+            self.wire = rest;
+            for (_, from, to, bytes) in due {
+                self.arrive(from, to, &bytes);
+            }
+            for i in 0..2 {
+                self.on(i, |a, env| a.handle_timeout(env));
+                let next = self.hosts[i].agent.poll_timeout();
+                let now = self.now;
+                self.poll();
+                assert!(
+                    next.is_none_or(|n| n >= now || self.hosts[i].agent.poll_timeout() != next),
+                    "time stands still"
+                );
+            }
+        }
+    }
+
+    fn both(&self, state: ConnectionState) -> bool {
+        self.hosts.iter().all(|h| h.agent.connection_state() == state)
+    }
+
+    fn settled(&self) -> bool {
+        let nominated = |h: &Host| h.agent.selected.is_some_and(|s| s.nominated);
+        let [a, b] = [0, 1].map(|i| self.hosts[i].agent.selected_path());
+        self.hosts.iter().all(nominated) && a.zip(b).is_some_and(|_| true)
+    }
+}
+
+const LONG: Duration = Duration::from_secs(100);
+
+#[test]
+fn two_hosts_agree_on_a_path_and_complete() {
+    for (a, b) in [("192.0.2.1:1000", "192.0.2.2:2000"), ("[2001:db8::1]:1000", "[2001:db8::2]:2000")] {
+        let mut net = Net::new(Config::default(), Config::default());
+        net.address(0, a);
+        net.address(1, b);
+        net.signal_both();
+        assert!(net.run(LONG, |n| n.both(ConnectionState::Completed)));
+        assert_eq!(net.hosts[0].agent.selected_path(), Some(TransportContext::udp(addr(a), addr(b))));
+        assert_eq!(net.hosts[1].agent.selected_path(), Some(TransportContext::udp(addr(b), addr(a))));
+        assert!(net.now < Instant::from_millis(77 + 200), "{:?}", net.now);
+        assert!(net.hosts[0].events.contains(&Event::ConnectionStateChange(ConnectionState::Checking)));
+        assert!(net.hosts[0].events.contains(&Event::LocalCandidate(0)));
+        let (_, _, nominated, _, stats) = net.hosts[0].agent.pairs().next().unwrap();
+        assert!(nominated && stats.responses_received >= 2);
+        assert_eq!(stats.current_round_trip_time, Some(Duration::from_millis(40)));
+    }
+}
+
+#[test]
+fn ipv6_is_preferred_where_both_have_it() {
+    let mut net = Net::new(Config::default(), Config::default());
+    for (i, a) in [(0, "192.0.2.1:1"), (0, "[2001:db8::1]:1"), (1, "192.0.2.2:2"), (1, "[2001:db8::2]:2")] {
+        net.address(i, a);
+    }
+    net.signal_both();
+    assert!(net.run(LONG, |n| n.both(ConnectionState::Completed)));
+    assert!(net.hosts[0].agent.selected_path().unwrap().peer_addr.is_ipv6());
+}
+
+#[test]
+fn it_connects_through_loss() {
+    for seed in 0..20 {
+        let mut net = Net::new(Config::default(), Config::default());
+        net.rng = Rng::new([seed; 32]);
+        net.loss = 30;
+        net.address(0, "192.0.2.1:1");
+        net.address(1, "192.0.2.2:2");
+        net.signal_both();
+        assert!(net.run(LONG, Net::settled), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_host_behind_a_nat_is_found_by_its_checks() {
+    for natted in 0..2 {
+        let mut net = Net::new(Config::default(), Config::default());
+        net.address(natted, "10.0.0.1:1");
+        net.address(1 - natted, "192.0.2.2:2");
+        net.nat.insert(addr("10.0.0.1:1"), addr("203.0.113.9:777"));
+        net.signal_both();
+        assert!(net.run(LONG, Net::settled), "host {natted} behind the NAT");
+        let other = &net.hosts[1 - natted].agent;
+        assert_eq!(other.selected_path().unwrap().peer_addr, addr("203.0.113.9:777"));
+        assert_eq!(other.selected_types(), Some((CandidateType::Host, CandidateType::PeerReflexive)));
+        let own = net.hosts[natted].agent.local_candidates();
+        assert!(
+            own.iter().any(|c| c.kind == CandidateType::PeerReflexive && c.addr == addr("203.0.113.9:777"))
+        );
+    }
+}
+
+#[test]
+fn a_peer_that_hides_its_address_is_found_by_its_checks() {
+    let mut net = Net::new(Config::default(), Config::default());
+    net.address(0, "192.0.2.1:1");
+    net.address(1, "192.0.2.2:2");
+    net.signal(0, false);
+    net.on(0, |a, env| {
+        let hidden = "candidate:0 1 udp 2122252543 4f3b1a5c-9a4c-4b6b-8b6c-1e9d0a3f2b1c.local 60417 typ host";
+        a.add_remote_candidate(env, &Candidate::parse(hidden).unwrap().unwrap());
+        a.end_of_local_addresses();
+        a.end_of_remote_candidates(env);
+    });
+    assert_eq!(net.hosts[0].agent.connection_state(), ConnectionState::Checking);
+    net.signal(1, true);
+    assert!(net.run(LONG, Net::settled));
+    assert_eq!(net.hosts[0].agent.counters().candidates_ignored, 1);
+}
+
+#[test]
+fn checks_that_come_before_the_answer_are_answered_and_remembered() {
+    let mut net = Net::new(Config::default(), Config::default());
+    net.address(0, "192.0.2.1:1");
+    net.address(1, "192.0.2.2:2");
+    net.signal(1, true);
+    assert!(!net.run(Duration::from_millis(900), Net::settled));
+    let (_, state, ..) = net.hosts[1].agent.pairs().next().unwrap();
+    assert_eq!(state, PairState::Succeeded);
+    // Without a candidate: the check itself showed where the peer is.
+    net.signal(0, false);
+    assert!(net.run(LONG, Net::settled));
+}
+
+#[test]
+fn a_role_conflict_is_resolved() {
+    for controlling in [true, false] {
+        let mut net = Net::new(Config::default(), Config::default());
+        net.hosts.iter_mut().for_each(|h| h.agent.set_controlling(controlling));
+        net.address(0, "192.0.2.1:1");
+        net.address(1, "192.0.2.2:2");
+        net.signal_both();
+        assert!(net.run(LONG, Net::settled));
+        assert_ne!(net.hosts[0].agent.is_controlling(), net.hosts[1].agent.is_controlling());
+    }
+}
+
+#[test]
+fn a_lite_agent_answers_and_follows() {
+    for lite in 0..2 {
+        let config = |i| Config { lite: i == lite, ..Config::default() };
+        let mut net = Net::new(config(0), config(1));
+        net.hosts[0].agent.set_controlling(lite != 0);
+        net.on(1 - lite, |a, _| a.set_remote_lite(true));
+        net.address(0, "192.0.2.1:1");
+        net.address(1, "192.0.2.2:2");
+        net.signal_both();
+        assert!(net.run(LONG, Net::settled), "{lite}");
+        assert!(!net.run(Duration::from_secs(60), |n| !n.settled()), "it stays");
+        net.blocked.push(net.hosts[1 - lite].addrs[0]);
+        assert!(net.run(LONG, |n| n.both(ConnectionState::Failed)));
+    }
+}
+
+#[test]
+fn consent_is_lost_and_comes_back_or_does_not() {
+    let mut net = Net::new(Config::default(), Config::default());
+    net.address(0, "192.0.2.1:1");
+    net.address(1, "192.0.2.2:2");
+    net.signal_both();
+    assert!(net.run(LONG, |n| n.both(ConnectionState::Completed)));
+    net.blocked.push(addr("192.0.2.1:1"));
+    assert!(net.run(LONG, |n| n.both(ConnectionState::Disconnected)));
+    net.blocked.clear();
+    assert!(net.run(LONG, |n| n.both(ConnectionState::Completed)));
+    assert!(!net.run(Duration::from_secs(600), |n| !n.both(ConnectionState::Completed)), "ten quiet minutes");
+    net.blocked.push(addr("192.0.2.1:1"));
+    assert!(net.run(LONG, |n| n.both(ConnectionState::Failed)));
+    let sent = net.sent;
+    net.run(LONG, |_| false);
+    assert_eq!(net.sent, sent, "nothing is sent without consent");
+    assert_eq!(net.hosts[0].agent.selected_path(), None);
+}
+
+#[test]
+fn a_restart_keeps_the_old_path_until_there_is_a_new_one() {
+    for restarter in 0..2 {
+        let mut net = Net::new(Config::default(), Config::default());
+        net.address(0, "192.0.2.1:1");
+        net.address(1, "192.0.2.2:2");
+        net.signal_both();
+        assert!(net.run(LONG, |n| n.both(ConnectionState::Completed)));
+        let path = net.hosts[0].agent.selected_path();
+        net.on(restarter, |a, env| {
+            a.restart(env);
+            a.gather();
+        });
+        assert!(!net.run(Duration::from_secs(60), |n| n.hosts[0].agent.selected_path() != path));
+        assert!(
+            net.both(ConnectionState::Connected)
+                || net.both(ConnectionState::Completed)
+                || net.settled()
+                || { net.hosts[restarter].agent.connection_state() == ConnectionState::Connected }
+        );
+        net.on(1 - restarter, |a, env| {
+            a.restart(env);
+            a.gather();
+        });
+        net.signal_both();
+        assert!(net.run(LONG, |n| n.both(ConnectionState::Completed)));
+        assert!(net.hosts.iter().all(|h| h.agent.previous.is_none()));
+        assert!(net.hosts.iter().all(|h| h.agent.selected_path().is_some()));
+    }
+}
+
+#[test]
+fn a_new_address_takes_over_when_the_old_one_goes() {
+    for mover in 0..2 {
+        let mut net = Net::new(Config::default(), Config::default());
+        net.address(mover, "192.0.2.1:1");
+        net.address(1 - mover, "192.0.2.2:2");
+        net.signal_both();
+        assert!(net.run(LONG, Net::settled));
+        net.address(mover, "198.51.100.7:1");
+        net.run(Duration::from_secs(2), |_| false);
+        net.on(mover, |a, env| a.remove_local_address(env, addr("192.0.2.1:1")));
+        assert!(
+            net.run(LONG, |n| {
+                let path = n.hosts[1 - mover].agent.selected_path();
+                path.is_some_and(|p| p.peer_addr == addr("198.51.100.7:1"))
+            }),
+            "mover {mover}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_password_fails_and_is_told() {
+    let mut net = Net::new(Config::default(), Config::default());
+    net.address(0, "192.0.2.1:1");
+    net.address(1, "192.0.2.2:2");
+    net.signal_both();
+    let ufrag = net.hosts[1].agent.local.ufrag().to_string();
+    net.on(0, |a, env| a.set_remote_credentials(env, &ufrag, "not the password, at all"));
+    net.run(LONG, |n| n.hosts[0].agent.connection_state() == ConnectionState::Failed);
+    assert_eq!(net.hosts[0].agent.connection_state(), ConnectionState::Failed);
+    assert!(net.hosts[1].agent.counters().unauthentic > 0);
+}
+
+#[test]
+fn many_candidates_stay_within_the_limits() {
+    let mut net = Net::with_limits(Config::default(), Config::default(), &Limits::TINY);
+    net.address(0, "192.0.2.1:1");
+    net.address(1, "192.0.2.2:2");
+    for n in 0..10_000u32 {
+        let line = std::format!("candidate:{n} 1 udp {n} 198.51.100.{} {} typ host", n % 250, 1 + n % 60000);
+        net.on(0, |a, env| a.add_remote_candidate(env, &Candidate::parse(&line).unwrap().unwrap()));
+    }
+    net.signal_both();
+    assert!(net.hosts[0].agent.pairs().count() <= Limits::TINY.pairs);
+    assert!(net.run(LONG, Net::settled), "the peer's own check still gets through");
+}
+
+#[test]
+fn noise_and_forgeries_change_nothing() {
+    let mut net = Net::new(Config::default(), Config::default());
+    net.address(0, "192.0.2.1:1");
+    net.address(1, "192.0.2.2:2");
+    net.signal_both();
+    let mut captured = Vec::new();
+    for _ in 0..4 {
+        net.poll();
+        captured.extend(net.wire.iter().map(|w| w.3.clone()));
+        net.run(Duration::from_millis(30), |_| false);
+    }
+    assert!(net.run(LONG, |n| n.both(ConnectionState::Completed)));
+    let paths = [0, 1].map(|i| net.hosts[i].agent.selected_path());
+    let mut rng = Rng::new([9; 32]);
+    for round in 0..20_000 {
+        let mut junk = captured[rng.below(captured.len() as u32) as usize].clone();
+        for _ in 0..1 + rng.below(4) {
+            let at = rng.below(junk.len() as u32) as usize;
+            junk[at] ^= 1 << rng.below(8);
+        }
+        if round % 3 == 0 {
+            junk.truncate(rng.below(junk.len() as u32) as usize);
+        }
+        let from = addr(if round % 2 == 0 { "203.0.113.1:5" } else { "192.0.2.2:2" });
+        let path = TransportContext::udp(addr("192.0.2.1:1"), from);
+        net.on(0, |a, env| a.handle_read(env, &path, &junk));
+    }
+    net.poll();
+    net.wire.clear();
+    assert!(
+        !net.hosts[0].agent.is_validated(&TransportContext::udp(addr("192.0.2.1:1"), addr("203.0.113.1:5")))
+    );
+    assert!(!net.run(Duration::from_secs(60), |n| !n.settled()));
+    assert_eq!(paths, [0, 1].map(|i| net.hosts[i].agent.selected_path()));
+}
