@@ -40,12 +40,17 @@ export async function launch(browser, addresses) {
     headless: true,
     userDataDir,
     protocolTimeout: 600_000,
+    // The run ends its browsers itself, and its examples with them.
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
     ...options,
   });
   const tidy = () => rmSync(userDataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   return {
     name: browser,
     version: await handle.version(),
+    alive: () => handle.connected,
     page: () => handle.newPage(),
     async close() {
       await handle.close();

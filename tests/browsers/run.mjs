@@ -62,6 +62,7 @@ function ownAddress(family) {
 class Rig {
   sharedExample = null;
   #browsers = new Map();
+  ending = false;
 
   constructor() {
     this.address = ownAddress("IPv4") ?? "127.0.0.1";
@@ -77,8 +78,9 @@ class Rig {
   }
 
   async browser(name, addresses) {
+    if (this.ending) throw new Error("the run is ending");
     const key = `${name} ${addresses}`;
-    if (!this.#browsers.has(key)) {
+    if (!this.#browsers.get(key)?.alive()) {
       const browser = await launch(name, addresses);
       console.log(`# ${browser.version}, ${addresses} addresses`);
       this.#browsers.set(key, browser);
@@ -115,8 +117,9 @@ class Rig {
   }
 
   async close() {
+    this.ending = true;
     await this.dropShared();
-    for (const browser of this.#browsers.values()) await browser.close();
+    await Promise.allSettled([...this.#browsers.values()].map((browser) => browser.close()));
     this.relay.stop();
   }
 }
@@ -158,10 +161,17 @@ async function main() {
   mkdirSync(OUT, { recursive: true });
   const count = { passed: 0, failed: 0, skipped: 0 };
   const rig = new Rig();
+  // A promise that a failed case left behind must not end the whole run, and
+  // with it leave browsers running.
+  process.on("unhandledRejection", (error) => console.log(`# left behind: ${error?.message ?? error}`));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.once(signal, () => rig.close().finally(() => process.exit(130)));
+  }
   await rig.open();
   console.log(`# example on ${rig.address}${options["self-test"] ? " (stand-in: the other browser)" : ""}`);
   for (const [i, item] of planned.entries()) {
     count[await attempt(rig, item)] += 1;
+    if (rig.ending) return;
     const next = planned[i + 1];
     if (next?.browser !== item.browser || next?.addresses !== item.addresses) {
       await rig.dropShared();
