@@ -165,6 +165,13 @@ impl Fingerprint {
         Ok(Self { algorithm, digest: provider.hashes.hash(algorithm, &[certificate])? })
     }
 
+    /// A SHA-256 fingerprint.
+    pub fn sha256(octets: &[u8; 32]) -> Self {
+        // A digest has room for the longest hash.
+        let digest = Digest::from_slice(octets).unwrap_or_default();
+        Self { algorithm: HashAlgorithm::Sha256, digest }
+    }
+
     /// The value of an `a=fingerprint` attribute. `None` for a hash that is
     /// unknown or too weak to be believed (RFC 8122, Section 5: MD2 and MD5
     /// "MUST NOT be used"; SHA-1 is not taken here either), and for a value

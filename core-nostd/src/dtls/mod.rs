@@ -541,6 +541,16 @@ impl Connection {
         self.early_used = 0;
     }
 
+    /// Who we are.
+    pub fn certificate(&self) -> &Certificate {
+        &self.machine.config.certificate
+    }
+
+    /// Forgets what [`hold`](Self::hold) kept.
+    pub fn forget_early(&mut self) {
+        self.early_used = 0;
+    }
+
     /// What was agreed, once connected.
     pub fn negotiated(&self) -> Option<Negotiated> {
         self.is_connected().then(|| self.machine.negotiated()).flatten()

@@ -92,7 +92,7 @@ pub struct LocalCandidate {
 
 impl LocalCandidate {
     /// Whether the peer is told of it: of peer-reflexive ones it knows.
-    pub(super) fn is_signalled(&self) -> bool {
+    pub(crate) fn is_signalled(&self) -> bool {
         self.alive && self.kind != CandidateType::PeerReflexive
     }
 
@@ -218,6 +218,11 @@ impl Agent {
         }
     }
 
+    /// Whether no more local addresses are to come for now.
+    pub fn is_local_ended(&self) -> bool {
+        self.local_ended
+    }
+
     /// Takes in the peer's credentials. When they are other than before, the
     /// peer has restarted: whoever calls has called [`restart`](Self::restart)
     /// then. `false` when they are longer than anybody's.
@@ -285,7 +290,8 @@ impl Agent {
     /// Begins a new generation: new credentials, a new check list. The path
     /// that was selected carries on until the new generation has one.
     pub fn restart(&mut self, env: &mut Env<'_>) {
-        if self.closed {
+        // A restart that the peer has not agreed to yet is still the same one.
+        if self.closed || self.is_restarting() {
             return;
         }
         let local = core::mem::replace(&mut self.local, Credentials::generate(env.rng));
@@ -307,6 +313,27 @@ impl Agent {
             selected.nominated = false;
         } else {
             self.state = ConnectionState::New;
+        }
+    }
+
+    /// Whether a [`restart`](Self::restart) waits for the peer's credentials.
+    pub fn is_restarting(&self) -> bool {
+        self.previous.is_some() && self.remote.is_none()
+    }
+
+    /// Takes a [`restart`](Self::restart) back that the peer has not agreed
+    /// to: the generation before goes on.
+    pub fn roll_back_restart(&mut self, env: &mut Env<'_>) {
+        if let Some((local, remote)) = self.previous.take_if(|_| self.remote.is_none()) {
+            (self.local, self.remote) = (local, remote);
+            self.generation = self.generation.wrapping_sub(1);
+            let generation = self.generation;
+            self.pairs.retain(|p| p.generation == generation);
+            if let Some(selected) = &mut self.selected {
+                self.first_valid_at = Some(env.now);
+                selected.nominated = !self.controlling;
+            }
+            self.update_state(env.now);
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Response {
 /// A check of the peer from before its credentials are known.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EarlyCheck {
-    path: TransportContext,
+    pub(super) path: TransportContext,
     priority: u32,
     use_candidate: bool,
 }

@@ -324,6 +324,13 @@ impl Agent {
             || self.pairs.iter().any(|p| p.is_valid() && p.path.same_path(path))
     }
 
+    /// Whether `path` is one that is being checked, or on which the peer has
+    /// shown that it knows our password: what comes along it may be kept
+    /// until it is validated.
+    pub fn is_expected(&self, path: &TransportContext) -> bool {
+        self.pairs.iter().any(|p| p.path.same_path(path)) || self.early.iter().any(|e| e.path.same_path(path))
+    }
+
     /// Counters, for statistics.
     pub fn counters(&self) -> Counters {
         self.counters

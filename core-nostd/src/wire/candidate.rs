@@ -107,7 +107,14 @@ impl<'a> Candidate<'a> {
     pub fn parse(text: &'a str) -> Result<Option<Self>, Malformed> {
         let text = text.trim();
         let text = text.strip_prefix("a=").unwrap_or(text);
-        let text = text.strip_prefix("candidate:").ok_or(Malformed)?;
+        Self::parse_value(text.strip_prefix("candidate:").ok_or(Malformed)?)
+    }
+
+    /// Reads what stands behind `candidate:`.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn parse_value(text: &'a str) -> Result<Option<Self>, Malformed> {
         let mut words = text.split_ascii_whitespace();
         let mut word = || words.next().ok_or(Malformed);
         let foundation = word()?;

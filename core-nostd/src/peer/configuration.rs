@@ -1,0 +1,133 @@
+//! What a peer connection is told at construction.
+
+use crate::dtls::Certificate;
+use crate::peer::state::state;
+use core::time::Duration;
+
+/// The W3C's configuration dictionary (W3C WebRTC, Section 4.2.1). Plain data
+/// that borrows; use struct update syntax over [`Default`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RTCConfiguration<'a> {
+    /// STUN and TURN servers.
+    pub ice_servers: &'a [RTCIceServer<'a>],
+    /// Which candidates may be used.
+    pub ice_transport_policy: RTCIceTransportPolicy,
+    /// How media sections share transports. Only BUNDLE is ever used: a peer
+    /// that cannot bundle gets its first section only.
+    pub bundle_policy: RTCBundlePolicy,
+    /// Whether RTCP shares the transport of RTP. It always does here.
+    pub rtcp_mux_policy: RTCRtcpMuxPolicy,
+    /// The identity to use: the first certificate is. When empty, one is
+    /// generated from the seed.
+    pub certificates: &'a [Certificate],
+    /// How many candidates to gather before they are needed.
+    pub ice_candidate_pool_size: u8,
+}
+
+/// A STUN or TURN server (W3C WebRTC, Section 4.2.2).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RTCIceServer<'a> {
+    /// `stun:`, `turn:` and `turns:` URLs (RFC 7064, RFC 7065).
+    pub urls: &'a [&'a str],
+    /// The TURN user name.
+    pub username: &'a str,
+    /// The TURN password.
+    pub credential: &'a str,
+}
+
+state! {
+    /// Which candidates may be used.
+    RTCIceTransportPolicy {
+        /// Any.
+        #[default]
+        All = "all",
+        /// Relayed ones only.
+        Relay = "relay",
+    }
+}
+
+state! {
+    /// How media sections share transports (RFC 8829, Section 4.1.1).
+    RTCBundlePolicy {
+        /// Bundle where the peer can.
+        #[default]
+        Balanced = "balanced",
+        /// A transport per section until the peer agrees to bundle.
+        MaxCompat = "max-compat",
+        /// One transport.
+        MaxBundle = "max-bundle",
+    }
+}
+
+state! {
+    /// Whether RTCP shares the transport of RTP.
+    RTCRtcpMuxPolicy {
+        /// It must.
+        #[default]
+        Require = "require",
+    }
+}
+
+/// Which DTLS role to take when answering an `actpass` offer (RFC 8842,
+/// Section 5.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RTCDtlsRole {
+    /// Answer `active`: the answerer sends the ClientHello.
+    #[default]
+    Client,
+    /// Answer `passive`: the offerer does.
+    Server,
+}
+
+/// Knobs below the W3C's interface, with the defaults that browsers have.
+#[derive(Debug, Clone, Copy)]
+pub struct SettingEngine {
+    /// ICE-lite (RFC 8445, Section 2.5): answer checks, never send any. For
+    /// servers on public addresses.
+    pub ice_lite: bool,
+    /// Whether loopback addresses become candidates.
+    pub include_loopback_candidate: bool,
+    /// How long a path may be silent before it counts as disconnected.
+    pub ice_disconnected_timeout: Duration,
+    /// How long a path may be without consent before it has failed.
+    pub ice_failed_timeout: Duration,
+    /// How often consent is checked (RFC 7675), before randomisation.
+    pub ice_keepalive_interval: Duration,
+    /// The DTLS role to answer with.
+    pub answering_dtls_role: RTCDtlsRole,
+    /// The largest datagram to send, in octets of UDP payload.
+    pub mtu: usize,
+    /// Whether a DTLS 1.2 server asks for a cookie first. ICE has already
+    /// validated the peer's address, so it need not.
+    pub dtls_hello_verify: bool,
+    /// Whether public-key operations are left to the caller, see
+    /// [`RTCPeerConnection::pending_operation`](crate::peer::RTCPeerConnection::pending_operation).
+    pub defer_public_key_operations: bool,
+    /// The largest message to accept, announced as `max-message-size`. Bounded
+    /// by the SCTP limits.
+    pub sctp_max_message_size: usize,
+    /// Whether to offer SCTP without checksums over DTLS (RFC 9653).
+    pub sctp_zero_checksum: bool,
+    /// Whether to offer message interleaving (RFC 8260).
+    pub sctp_interleaving: bool,
+}
+
+impl Default for SettingEngine {
+    fn default() -> Self {
+        Self {
+            ice_lite: false,
+            include_loopback_candidate: false,
+            ice_disconnected_timeout: Duration::from_secs(10),
+            ice_failed_timeout: Duration::from_secs(30),
+            ice_keepalive_interval: Duration::from_secs(5),
+            answering_dtls_role: RTCDtlsRole::Client,
+            mtu: 1200,
+            dtls_hello_verify: false,
+            defer_public_key_operations: false,
+            sctp_max_message_size: 256 * 1024,
+            sctp_zero_checksum: true,
+            sctp_interleaving: false,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What the connection reports, and what it is told.
+
+use crate::channel::RTCDataChannelId;
+use crate::env::TransportProtocol;
+use crate::peer::jsep::RTCSignalingState;
+use crate::peer::state::{RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState};
+use core::net::SocketAddr;
+
+/// A signal from the connection. Small and `Copy`: it says that something can
+/// be looked at, and carries no bytes. Signals of one kind coalesce (the last
+/// state counts) and cannot overflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum RTCPeerConnectionEvent {
+    /// An offer should be made.
+    OnNegotiationNeededEvent,
+    /// A local candidate is known; see
+    /// [`local_candidate`](crate::peer::RTCPeerConnection::local_candidate).
+    OnIceCandidateEvent(RTCPeerConnectionIceEvent),
+    /// The signalling state changed.
+    OnSignalingStateChangeEvent(RTCSignalingState),
+    /// The ICE state changed.
+    OnIceConnectionStateChangeEvent(RTCIceConnectionState),
+    /// The gathering state changed.
+    OnIceGatheringStateChangeEvent(RTCIceGatheringState),
+    /// The state of the whole changed.
+    OnConnectionStateChangeEvent(RTCPeerConnectionState),
+    /// Something happened to a data channel.
+    OnDataChannel(RTCDataChannelEvent),
+    /// A step of the way to the first open channel was taken: what answers
+    /// "why is it not connecting".
+    OnMilestone(RTCMilestone),
+}
+
+/// A local candidate, by its index, or the end of candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RTCPeerConnectionIceEvent {
+    /// Which candidate; `None` when there are no more.
+    pub candidate: Option<u16>,
+}
+
+/// What happened to a data channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum RTCDataChannelEvent {
+    /// The peer opened this channel; `OnOpen` follows.
+    OnDataChannel(RTCDataChannelId),
+    /// It can carry messages.
+    OnOpen(RTCDataChannelId),
+    /// It ends by an error: the transport failed.
+    OnError(RTCDataChannelId),
+    /// The peer is closing it.
+    OnClosing(RTCDataChannelId),
+    /// It is closed. Its id is not valid after this signal.
+    OnClose(RTCDataChannelId),
+    /// The buffered amount fell to the low threshold.
+    OnBufferedAmountLow(RTCDataChannelId),
+    /// The buffered amount rose to the high threshold.
+    OnBufferedAmountHigh(RTCDataChannelId),
+}
+
+/// A step on the way to the first open channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RTCMilestone {
+    /// Which step.
+    pub step: RTCMilestoneStep,
+    /// Milliseconds since the connection was built.
+    pub millis: u64,
+}
+
+/// The steps, in the order in which they are usually taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RTCMilestoneStep {
+    /// The first local candidate.
+    LocalCandidate,
+    /// The remote description was applied.
+    RemoteDescription,
+    /// A candidate pair works.
+    PairValid,
+    /// The DTLS handshake began.
+    DtlsStarted,
+    /// The DTLS handshake ended well.
+    DtlsConnected,
+    /// The SCTP association is up.
+    SctpConnected,
+    /// The first data channel is open.
+    ChannelOpen,
+}
+
+impl RTCMilestoneStep {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::LocalCandidate,
+        Self::RemoteDescription,
+        Self::PairValid,
+        Self::DtlsStarted,
+        Self::DtlsConnected,
+        Self::SctpConnected,
+        Self::ChannelOpen,
+    ];
+}
+
+/// What the outside world tells the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum RTCEvent {
+    /// A socket is bound to this address of an interface: gather from it. The
+    /// address is concrete, never unspecified.
+    LocalAddressAdded {
+        /// The socket's address.
+        #[cfg_attr(feature = "defmt", defmt(Display2Format))]
+        addr: SocketAddr,
+        /// What the socket speaks.
+        protocol: TransportProtocol,
+    },
+    /// The address is gone, and every candidate on it.
+    LocalAddressRemoved {
+        /// The socket's address.
+        #[cfg_attr(feature = "defmt", defmt(Display2Format))]
+        addr: SocketAddr,
+        /// What the socket spoke.
+        protocol: TransportProtocol,
+    },
+    /// Every address has been told: gathering may complete.
+    EndOfLocalAddresses,
+}

@@ -1,0 +1,66 @@
+//! How much memory a connection takes, all of it at construction.
+
+use crate::{channel, dtls, ice, sctp};
+
+/// The bounds of one peer connection, a small struct per layer. Plain data:
+/// start from a preset and change what the application knows better.
+///
+/// ```
+/// use picortc::peer::Limits;
+///
+/// let mut limits = Limits::DEFAULT;
+/// limits.channel.channels = 1000;
+/// println!("{} octets of heap", limits.heap_bytes());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Limits {
+    /// Candidates and pairs.
+    pub ice: ice::Limits,
+    /// Handshake reassembly and flights.
+    pub dtls: dtls::Limits,
+    /// Message arenas and streams.
+    pub sctp: sctp::Limits,
+    /// Data channels.
+    pub channel: channel::Limits,
+    /// Descriptions.
+    pub jsep: super::jsep::Limits,
+}
+
+impl Limits {
+    /// For microcontrollers: a few channels, messages of a few kilobytes.
+    pub const TINY: Self = Self {
+        ice: ice::Limits::TINY,
+        dtls: dtls::Limits::TINY,
+        sctp: sctp::Limits::TINY,
+        channel: channel::Limits::TINY,
+        jsep: super::jsep::Limits::TINY,
+    };
+
+    /// For applications: messages of 256 KiB, as browsers have them.
+    pub const DEFAULT: Self = Self {
+        ice: ice::Limits::DEFAULT,
+        dtls: dtls::Limits::DEFAULT,
+        sctp: sctp::Limits::DEFAULT,
+        channel: channel::Limits::DEFAULT,
+        jsep: super::jsep::Limits::DEFAULT,
+    };
+
+    /// For hubs that hold thousands of connections.
+    pub const SERVER: Self = Self {
+        ice: ice::Limits::SERVER,
+        dtls: dtls::Limits::SERVER,
+        sctp: sctp::Limits::SERVER,
+        channel: channel::Limits::SERVER,
+        jsep: super::jsep::Limits::SERVER,
+    };
+
+    /// The octets of heap that one connection takes with these limits.
+    pub const fn heap_bytes(&self) -> usize {
+        self.ice.heap_bytes()
+            + self.dtls.heap_bytes()
+            + self.sctp.heap_bytes()
+            + self.channel.heap_bytes()
+            + self.jsep.heap_bytes()
+    }
+}

@@ -1,0 +1,52 @@
+//! Datagrams in: each to the layer that its first octet names (RFC 7983).
+
+use super::connection::RTCPeerConnection;
+use crate::dtls::Records;
+use crate::env::{Env, Instant, TransportContext};
+use crate::wire::demux::{PacketKind, classify};
+
+impl RTCPeerConnection {
+    /// Takes in a datagram that came along `transport`, and decrypts it in
+    /// place. What does not belong to this connection is dropped and counted.
+    pub fn handle_read(&mut self, now: Instant, transport: TransportContext, datagram: &mut [u8]) {
+        self.tick(now);
+        if self.closing {
+            return;
+        }
+        match classify(datagram) {
+            Some(PacketKind::Stun) => {
+                self.ice.handle_read(&mut Env::new(self.now, &mut self.rng), &transport, datagram);
+            }
+            Some(PacketKind::Dtls) => self.handle_dtls(&transport, datagram),
+            // Media, and relays, have their places here.
+            Some(PacketKind::Rtp | PacketKind::Rtcp | PacketKind::TurnChannel) | None => {
+                self.counters.unknown += 1;
+                return;
+            }
+        }
+        self.progress();
+    }
+
+    /// "the DTLS handshake ... only on validated pairs": what comes along
+    /// another path may be the peer's, whose checks are a little behind; it
+    /// is kept, and not looked at before the path is validated.
+    fn handle_dtls(&mut self, transport: &TransportContext, datagram: &mut [u8]) {
+        if !self.ice.is_validated(transport) {
+            let kept = self.held.is_none_or(|path| path.same_path(transport))
+                && self.ice.is_expected(transport)
+                && self.dtls.hold(datagram);
+            if kept {
+                self.held = Some(*transport);
+            } else {
+                self.counters.unvalidated += 1;
+            }
+            return;
+        }
+        self.ice.note_received(self.now, transport, datagram.len());
+        let mut records = Records::new(datagram);
+        let env = &mut Env::new(self.now, &mut self.rng);
+        while let Some(data) = self.dtls.handle_read(env, &mut records) {
+            self.sctp.handle_read(env, data);
+        }
+    }
+}

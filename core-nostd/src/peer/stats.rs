@@ -1,0 +1,149 @@
+//! Statistics (W3C webrtc-stats), read from the layers when asked for.
+
+use super::connection::RTCPeerConnection;
+use super::state::{RTCDtlsTransportState, RTCIceConnectionState};
+use crate::channel::{RTCDataChannelId, RTCDataChannelState};
+use crate::dtls;
+use crate::env::{Instant, TransportContext};
+use crate::ice::{self, LocalCandidate, PairState, PairStats};
+use crate::sctp;
+
+/// A view of the statistics of a connection, at a point in time.
+#[derive(Debug, Clone, Copy)]
+pub struct RTCStatsReport<'a> {
+    pc: &'a RTCPeerConnection,
+    /// When it was made.
+    pub timestamp: Instant,
+}
+
+/// Counts of data channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RTCPeerConnectionStats {
+    /// Channels that ever opened.
+    pub data_channels_opened: u32,
+    /// Channels that closed after they had opened.
+    pub data_channels_closed: u32,
+}
+
+/// The transport: ICE, DTLS and SCTP.
+#[derive(Debug, Clone, Copy)]
+pub struct RTCTransportStats {
+    /// The state of ICE.
+    pub ice_state: RTCIceConnectionState,
+    /// The state of DTLS.
+    pub dtls_state: RTCDtlsTransportState,
+    /// What DTLS agreed on.
+    pub dtls: Option<dtls::Negotiated>,
+    /// What DTLS dropped.
+    pub dtls_counters: dtls::Counters,
+    /// What ICE dropped.
+    pub ice_counters: ice::Counters,
+    /// How SCTP stands.
+    pub sctp: sctp::Stats,
+    /// The selected path.
+    pub selected_path: Option<TransportContext>,
+    /// Datagrams of no protocol spoken here.
+    pub datagrams_unknown: u64,
+    /// Datagrams along paths that ICE had not validated.
+    pub datagrams_unvalidated: u64,
+}
+
+/// A candidate pair.
+#[derive(Debug, Clone, Copy)]
+pub struct RTCIceCandidatePairStats {
+    /// The path from one to the other.
+    pub path: TransportContext,
+    /// Its state.
+    pub state: PairState,
+    /// Whether it is the one that was nominated.
+    pub nominated: bool,
+    /// Its priority.
+    pub priority: u64,
+    /// Counts.
+    pub counts: PairStats,
+}
+
+/// A data channel.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "the names are the W3C's")]
+pub struct RTCDataChannelStats<'a> {
+    pub id: RTCDataChannelId,
+    pub label: &'a str,
+    pub protocol: &'a str,
+    pub data_channel_identifier: Option<u16>,
+    pub state: RTCDataChannelState,
+    pub messages_sent: u32,
+    pub bytes_sent: u64,
+    pub messages_received: u32,
+    pub bytes_received: u64,
+}
+
+impl RTCPeerConnection {
+    /// The statistics, as of `now`.
+    pub fn get_stats(&self, now: Instant) -> RTCStatsReport<'_> {
+        RTCStatsReport { pc: self, timestamp: now }
+    }
+}
+
+impl<'a> RTCStatsReport<'a> {
+    /// The connection as a whole.
+    pub fn peer_connection(&self) -> RTCPeerConnectionStats {
+        let counters = self.pc.channels.counters();
+        RTCPeerConnectionStats {
+            data_channels_opened: counters.opened,
+            data_channels_closed: counters.closed,
+        }
+    }
+
+    /// The transport.
+    pub fn transport(&self) -> RTCTransportStats {
+        let pc = self.pc;
+        RTCTransportStats {
+            ice_state: pc.ice_connection_state(),
+            dtls_state: pc.dtls_transport_state(),
+            dtls: pc.dtls.negotiated(),
+            dtls_counters: pc.dtls.counters(),
+            ice_counters: pc.ice.counters(),
+            sctp: pc.sctp.stats(),
+            selected_path: pc.ice.selected_path(),
+            datagrams_unknown: pc.counters.unknown,
+            datagrams_unvalidated: pc.counters.unvalidated,
+        }
+    }
+
+    /// Each candidate pair.
+    pub fn candidate_pairs(&self) -> impl Iterator<Item = RTCIceCandidatePairStats> + use<'a> {
+        self.pc.ice.pairs().map(|(path, state, nominated, priority, counts)| RTCIceCandidatePairStats {
+            path,
+            state,
+            nominated,
+            priority,
+            counts,
+        })
+    }
+
+    /// Our candidates.
+    pub fn local_candidates(&self) -> &'a [LocalCandidate] {
+        self.pc.ice.local_candidates()
+    }
+
+    /// Each data channel.
+    pub fn data_channels(&self) -> impl Iterator<Item = RTCDataChannelStats<'a>> + use<'a> {
+        let channels = &self.pc.channels;
+        channels.ids().filter_map(|id| {
+            let channel = channels.get(id)?;
+            Some(RTCDataChannelStats {
+                id,
+                label: channel.label,
+                protocol: channel.protocol,
+                data_channel_identifier: channel.slot.stream,
+                state: channel.slot.state,
+                messages_sent: channel.slot.messages_sent,
+                bytes_sent: channel.slot.bytes_sent,
+                messages_received: channel.slot.messages_received,
+                bytes_received: channel.slot.bytes_received,
+            })
+        })
+    }
+}
