@@ -148,6 +148,22 @@ impl Agent {
         true
     }
 
+    /// The peer insists on the role that a check of ours claimed.
+    ///
+    /// "if the ICE agent included an ICE-CONTROLLED attribute in the request,
+    /// the agent MUST switch to the controlling role. If the agent included an
+    /// ICE-CONTROLLING attribute in the request, the agent MUST switch to the
+    /// controlled role." (RFC 8445, Section 7.2.5.1.) By what the request said
+    /// and not by what we are now: of many checks under way each may be
+    /// answered so, and one switch is meant.
+    fn give_in(&mut self, env: &mut Env<'_>, said_controlling: bool) {
+        if self.controlling == said_controlling {
+            self.set_controlling(!said_controlling);
+            // "The agent MUST change the tiebreaker value."
+            self.tie_breaker = env.rng.next_u64();
+        }
+    }
+
     fn respond(&mut self, response: Response) -> bool {
         let queued = self.responses.push_back(response).is_ok();
         if !queued {
@@ -189,7 +205,7 @@ impl Agent {
             self.counters.requests_dropped += 1;
             return;
         };
-        let lite = self.config.lite;
+        let (lite, schedule) = (self.config.lite, self.config.schedule);
         let controlling = self.controlling;
         let Some(pair) = self.pairs.get_mut(index) else { return };
         pair.stats.requests_received += 1;
@@ -202,7 +218,7 @@ impl Agent {
             _ if lite => pair.state = PairState::Succeeded,
             PairState::InProgress => {
                 if let Some(check) = &mut pair.check {
-                    check.hasten(env.now);
+                    check.hasten(&schedule, env.now);
                 }
             }
             PairState::Waiting | PairState::Frozen | PairState::Failed => {
@@ -252,6 +268,7 @@ impl Agent {
         if !pair.path.same_path(path) {
             pair.state = PairState::Failed;
             pair.check = None;
+            pair.nominating = false;
             return;
         }
         if message.class == Class::Error {
@@ -261,7 +278,8 @@ impl Agent {
             if conflict {
                 pair.state = PairState::Waiting;
                 pair.triggered = true;
-                self.set_controlling(!self.controlling);
+                let said_controlling = pair.check_controlling;
+                self.give_in(env, said_controlling);
             } else {
                 pair.state = PairState::Failed;
             }
@@ -327,6 +345,7 @@ impl Agent {
         let pair = self.pairs.get_mut(index)?;
         if pair.check.is_none() {
             pair.check = Some(Transaction::new(env.rng, &schedule, env.now));
+            pair.check_controlling = self.controlling;
         }
         if !pair.is_valid() {
             pair.state = PairState::InProgress;
@@ -335,7 +354,8 @@ impl Agent {
         pair.stats.requests_sent += 1;
         let check = pair.check.as_mut()?;
         check.sent(&schedule, env.now);
-        let (id, path, nominating) = (check.id, pair.path, pair.nominating);
+        // Only who controls nominates; the role may have changed since.
+        let (id, path, nominating) = (check.id, pair.path, pair.nominating && self.controlling);
         let (generation, kind_priority) = (pair.generation, pair.local_priority);
         // "the PRIORITY ... equal to the value that would be assigned, to a
         // candidate if it was learned as a peer-reflexive candidate".

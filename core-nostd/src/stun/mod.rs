@@ -74,9 +74,13 @@ impl Transaction {
         self.interval *= 2;
     }
 
-    /// Lets the request be sent again at once.
-    pub fn hasten(&mut self, now: Instant) {
-        self.next = self.next.min(now);
+    /// Lets the request be sent again before its time: at once, but no more
+    /// often than five times per first interval, and never instead of waiting
+    /// for the answer to the last transmission.
+    pub fn hasten(&mut self, schedule: &Schedule, now: Instant) {
+        if self.sent < schedule.transmissions {
+            self.next = self.next.min(now.max(self.last_sent + schedule.rto / 5));
+        }
     }
 
     /// When it wants something next.
@@ -118,5 +122,21 @@ mod tests {
         let end = start + Duration::from_millis(39500);
         assert_eq!(t.due(&Schedule::RFC, end - Duration::from_micros(1)), Due::Wait);
         assert_eq!(t.due(&Schedule::RFC, end), Due::TimedOut);
+    }
+
+    #[test]
+    fn haste_neither_spends_the_transmissions_at_once_nor_gives_up() {
+        let schedule = Schedule { transmissions: 2, ..Schedule::RFC };
+        let start = Instant::from_millis(1000);
+        let after = |ms| start + Duration::from_millis(ms);
+        let mut t = Transaction::new(&mut Rng::new([0; 32]), &schedule, start);
+        t.sent(&schedule, start);
+        t.hasten(&schedule, after(1));
+        assert_eq!(t.deadline(), after(100));
+        t.hasten(&schedule, after(150));
+        assert_eq!(t.deadline(), after(100), "what is due already stays due");
+        t.sent(&schedule, after(150));
+        t.hasten(&schedule, after(300));
+        assert_eq!(t.deadline(), after(8150), "the last answer is waited for");
     }
 }
