@@ -179,7 +179,7 @@ impl Jsep {
         let section = offered_data(&new).map(|m| Remote::new(new, m, sdp_type));
         let mut changes = self.changes(to);
         if let Some(section) = section {
-            changes.local_ice = section.ice_change(self.view(&self.current_local).as_ref());
+            changes.local_ice = section.ice_change(self.latest(Side::Local).as_ref());
         }
         match sdp_type {
             RTCSdpType::Offer => changes.data = self.offered(section.is_some()),
@@ -187,6 +187,9 @@ impl Jsep {
         }
         if sdp_type != RTCSdpType::Offer && changes.data == DataSection::Accepted {
             changes.setup = section.and_then(|s| s.setup());
+            changes.remote_identity_changed = self
+                .latest(Side::Remote)
+                .is_some_and(|offer| offer.identity_changed(self.view(&self.current_remote).as_ref()));
         }
         self.pending_local.set(sdp_type, kept_lines(text))?;
         // Each description that was applied has a version of its own, so that
@@ -222,9 +225,12 @@ impl Jsep {
             sdp_type == RTCSdpType::Offer && self.state == RTCSignalingState::HaveLocalOffer;
         if let Some(section) = section {
             section.check(sdp_type)?;
-            let before = self.view(&self.current_remote);
-            changes.remote_ice = section.ice_change(before.as_ref());
-            changes.remote_identity_changed = section.identity_changed(before.as_ref());
+            changes.remote_ice = section.ice_change(self.latest(Side::Remote).as_ref());
+            changes.remote_identity_changed =
+                section.identity_changed(self.view(&self.current_remote).as_ref());
+        }
+        if changes.rolled_back {
+            changes.local_ice = self.restored(Side::Local);
         }
         match sdp_type {
             RTCSdpType::Offer => changes.data = self.offered(section.is_some()),
@@ -270,11 +276,37 @@ impl Jsep {
         let mut changes = self.changes(RTCSignalingState::Stable);
         changes.rolled_back = true;
         changes.data = self.offered(false);
+        changes.local_ice = self.restored(Side::Local);
+        changes.remote_ice = self.restored(Side::Remote);
         self.pending_local.clear();
         self.pending_remote.clear();
         self.created = None;
         self.state = changes.to;
         changes
+    }
+
+    /// How the current credentials compare with the pending ones that are being
+    /// taken back.
+    fn restored(&self, side: Side) -> IceChange {
+        let (current, pending) = self.kept(side);
+        match (self.view(current), self.view(pending)) {
+            (Some(current), Some(pending)) => current.ice_change(Some(&pending)),
+            _ => IceChange::Unchanged,
+        }
+    }
+
+    /// The current and the pending description of one side.
+    fn kept(&self, side: Side) -> (&Kept, &Kept) {
+        match side {
+            Side::Local => (&self.current_local, &self.pending_local),
+            Side::Remote => (&self.current_remote, &self.pending_remote),
+        }
+    }
+
+    /// The data section of a side's latest description.
+    fn latest(&self, side: Side) -> Option<Remote<'_>> {
+        let (current, pending) = self.kept(side);
+        self.view(pick(DescriptionSlot::Latest, current, pending)?)
     }
 
     /// The description is in its pending place: moves the state on.
@@ -341,8 +373,7 @@ impl Jsep {
     /// What the latest remote description says about the transport of data
     /// channels; `None` when there is none, or no data section in it.
     pub fn remote(&self) -> Option<Remote<'_>> {
-        let pending = self.pending_remote.sdp_type.is_some();
-        self.view(if pending { &self.pending_remote } else { &self.current_remote })
+        self.latest(Side::Remote)
     }
 
     /// Where the data section is in the latest local description, or else in
@@ -432,11 +463,12 @@ impl Jsep {
 }
 
 fn pick<'a>(slot: DescriptionSlot, current: &'a Kept, pending: &'a Kept) -> Option<&'a Kept> {
-    let pending_or = |or| Some(pending).filter(|k| k.sdp_type.is_some()).or(or);
+    let current = Some(current).filter(|k| k.sdp_type.is_some());
+    let pending = Some(pending).filter(|k| k.sdp_type.is_some());
     match slot {
-        DescriptionSlot::Current => Some(current).filter(|k| k.sdp_type.is_some()),
-        DescriptionSlot::Pending => pending_or(None),
-        DescriptionSlot::Latest => pending_or(Some(current).filter(|k| k.sdp_type.is_some())),
+        DescriptionSlot::Current => current,
+        DescriptionSlot::Pending => pending,
+        DescriptionSlot::Latest => pending.or(current),
     }
 }
 

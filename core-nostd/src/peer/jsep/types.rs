@@ -121,17 +121,18 @@ pub struct Changes {
     /// The signalling state now.
     pub to: RTCSignalingState,
     /// Whether a pending offer was taken back, by a rollback or because the
-    /// peer's offer came first. ICE then returns to the credentials of the
-    /// current descriptions.
+    /// peer's offer came first. The credentials in force are those of the
+    /// current descriptions again, if there are any.
     pub rolled_back: bool,
-    /// Our credentials, against the current local description before; told by
-    /// local descriptions.
+    /// Our credentials, against our latest description before; told by local
+    /// descriptions and rollbacks.
     pub local_ice: IceChange,
-    /// The peer's credentials, against its current description before; told
-    /// by remote descriptions.
+    /// The peer's credentials, against its latest description before; told by
+    /// remote descriptions and rollbacks.
     pub remote_ice: IceChange,
-    /// Whether none of the peer's fingerprints is one it had before: a new
-    /// DTLS association is wanted (RFC 8842, Section 3.1).
+    /// Whether none of the peer's fingerprints is one of its current
+    /// description before: a new DTLS association is wanted (RFC 8842,
+    /// Section 3.1). Told by remote descriptions, and again by the local answer.
     pub remote_identity_changed: bool,
     /// Our DTLS role, once an answer says so: `Active` is the client.
     pub setup: Option<Setup>,
@@ -148,7 +149,7 @@ pub enum IceChange {
     Unchanged,
     /// There were none before.
     New,
-    /// Both differ: ICE restarts (RFC 8839, Section 4.4.3.1.1).
+    /// They differ: ICE restarts (RFC 8839, Section 4.4.3.1.1).
     Restart,
 }
 

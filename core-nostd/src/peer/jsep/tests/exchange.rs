@@ -88,6 +88,24 @@ fn a_restart_is_new_credentials_and_keeps_the_rest() {
 }
 
 #[test]
+fn credentials_are_told_once() {
+    let (mut a, mut b) = (jsep(), jsep());
+    let (text, ..) = offer(&mut a, &mut b, &local());
+    assert_eq!(b.set_remote(Offer, &text).unwrap().remote_ice, IceChange::Unchanged);
+    let reply = b.create_answer(&restarted()).unwrap();
+    let provisional = b.set_local(RTCSdpType::Pranswer, &reply).unwrap();
+    assert_eq!((provisional.local_ice, provisional.setup), (IceChange::New, Some(Setup::Active)));
+    assert_eq!(b.set_local(Answer, &reply).unwrap().local_ice, IceChange::Unchanged);
+    assert_eq!(a.set_remote(RTCSdpType::Pranswer, &reply).unwrap().remote_ice, IceChange::New);
+    assert_eq!(a.set_remote(Answer, &reply).unwrap().remote_ice, IceChange::Unchanged);
+    // Another certificate with an offer is told with the offer and the answer.
+    let (_, _, heard) = offer(&mut a, &mut b, &Local { fingerprint: [1; 32], ..local() });
+    assert!(heard.remote_identity_changed);
+    let (_, made, _) = answer(&mut b, &mut a, &restarted());
+    assert!(made.remote_identity_changed);
+}
+
+#[test]
 fn glare_ends_by_a_rollback_of_the_polite() {
     let (mut polite, mut impolite) = (jsep(), jsep());
     let mine = polite.create_offer(&local()).unwrap();
@@ -110,8 +128,12 @@ fn a_rollback_returns_to_what_was_agreed_on() {
     offer(&mut a, &mut b, &local());
     answer(&mut b, &mut a, &local());
     let (text, ..) = offer(&mut a, &mut b, &restarted());
-    for jsep in [&mut a, &mut b] {
+    for (jsep, sides) in [
+        (&mut a, (IceChange::Restart, IceChange::Unchanged)),
+        (&mut b, (IceChange::Unchanged, IceChange::Restart)),
+    ] {
         let changes = jsep.set_local(Rollback, "").unwrap();
+        assert_eq!((changes.local_ice, changes.remote_ice), sides);
         assert_eq!((changes.rolled_back, changes.data), (true, DataSection::Accepted));
         assert!(jsep.remote_description(DescriptionSlot::Pending).is_none());
         assert_eq!(jsep.remote().unwrap().ufrag(), "abcd");
