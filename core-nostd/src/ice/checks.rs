@@ -18,7 +18,7 @@ pub(super) struct Response {
     previous: bool,
     /// `None` is success.
     error: Option<u16>,
-    unknown: heapless::Vec<u16, 4>,
+    unknown: heapless::Vec<u16, 4, u8>,
 }
 
 /// A check of the peer from before its credentials are known.
@@ -72,7 +72,8 @@ impl Agent {
         };
         let response =
             |error, unknown| Response { path: *path, id: message.transaction_id, previous, error, unknown };
-        let unknown: heapless::Vec<u16, 4> = message.unknown_required(KNOWN).map(|a| a.0).take(4).collect();
+        let unknown: heapless::Vec<u16, 4, u8> =
+            message.unknown_required(KNOWN).map(|a| a.0).take(4).collect();
         if !unknown.is_empty() {
             self.respond(response(Some(error_code::UNKNOWN_ATTRIBUTE), unknown));
             return;
@@ -344,7 +345,7 @@ impl Agent {
         let index = repeat?;
         let pair = self.pairs.get_mut(index)?;
         if pair.check.is_none() {
-            pair.check = Some(Transaction::new(env.rng, &schedule, env.now));
+            pair.check = Some(Transaction::new(env.rng, env.now));
             pair.check_controlling = self.controlling;
         }
         if !pair.is_valid() {

@@ -566,3 +566,66 @@ fn an_answer_from_elsewhere_or_to_another_question_does_not_count() {
     }
     assert_eq!(net.hosts[0].agent.selected_path(), None);
 }
+
+#[test]
+fn a_tiny_agent_takes_four_kilobytes_at_most() {
+    // Chips have 32-bit pointers; nothing here is larger there.
+    assert!(Limits::TINY.heap_bytes() <= 4096, "{} octets", Limits::TINY.heap_bytes());
+    assert!(Limits::TINY.heap_bytes() < Limits::DEFAULT.heap_bytes());
+}
+
+/// Whatever is asked of two agents in whatever order, they stay within their
+/// limits, refer to pairs that exist, and fall silent when time stands still.
+#[test]
+fn any_order_of_operations_is_survived() {
+    let mut connected = 0;
+    for seed in 0..60 {
+        let mut net = Net::with_limits(Config::default(), Config::default(), &Limits::TINY);
+        net.rng = Rng::new([seed; 32]);
+        net.loss = net.rng.below(40);
+        net.delay = Duration::from_millis(u64::from(net.rng.below(400)));
+        for step in 0..80 {
+            net.sent = 0;
+            let i = net.rng.below(2) as usize;
+            let n = net.rng.below(6);
+            let home = std::format!("192.0.2.{}:{}", n + 1, i + 1);
+            match net.rng.below(16) {
+                0..=2 => {
+                    net.hosts[i].addrs.push(addr(&home));
+                    net.on(i, |a, env| {
+                        a.add_local_address(env, addr(&home), TransportProtocol::Udp);
+                        a.gather();
+                    });
+                }
+                3 => net.on(i, |a, env| a.remove_local_address(env, addr(&home))),
+                4 => net.on(i, |a, env| {
+                    a.restart(env);
+                    a.gather();
+                }),
+                5..=7 => net.signal(i, n != 0),
+                8 => net.signal_both(),
+                9 => net.on(i, |a, _| a.set_controlling(n % 2 == 0)),
+                10 => net.on(i, |a, env| a.end_of_remote_candidates(env)),
+                11 => net.blocked.push(addr(&home)),
+                12 => net.blocked.clear(),
+                13 if n == 0 && step > 40 => net.on(i, |a, _| a.close()),
+                13 => net.now += Duration::from_secs(u64::from(n) * 7),
+                _ => {
+                    let span = Duration::from_millis(u64::from(net.rng.below(4000)));
+                    net.run(span, |_| false);
+                }
+            }
+            for host in &net.hosts {
+                let agent = &host.agent;
+                assert!(agent.pairs().count() <= Limits::TINY.pairs, "seed {seed}, step {step}");
+                if let Some(selected) = agent.selected {
+                    let pair = agent.pairs.iter().find(|p| p.id == selected.id);
+                    let pair = pair.unwrap_or_else(|| panic!("seed {seed}, step {step}: no such pair"));
+                    assert!(pair.path.same_path(&selected.path) && agent.is_validated(&pair.path));
+                }
+            }
+            connected += u32::from(net.settled());
+        }
+    }
+    assert!(connected > 100, "connected after {connected} of 4800 steps: too few to show anything");
+}
