@@ -294,10 +294,17 @@ impl Agent {
         if self.closed || self.is_restarting() {
             return;
         }
+        let generation = self.generation;
         let local = core::mem::replace(&mut self.local, Credentials::generate(env.rng));
-        self.previous = Some((local, self.remote.take()));
-        self.generation = self.generation.wrapping_add(1);
+        let remote = self.remote.take();
         let selected = self.selected.map(|s| s.id);
+        // A restart before the last one has found a path: what is in use still
+        // lives by the credentials of the generation that found it.
+        let older = self.selected_pair().is_some_and(|p| p.generation != generation);
+        if !older {
+            self.previous = Some((local, remote));
+        }
+        self.generation = generation.wrapping_add(1);
         self.pairs.retain(|p| Some(p.id) == selected);
         self.remotes.clear();
         self.early.clear();

@@ -18,7 +18,7 @@ pub(super) struct Response {
     previous: bool,
     /// `None` is success.
     error: Option<u16>,
-    unknown: heapless::Vec<u16, 4>,
+    unknown: heapless::Vec<u16, 4, u8>,
 }
 
 /// A check of the peer from before its credentials are known.
@@ -72,7 +72,8 @@ impl Agent {
         };
         let response =
             |error, unknown| Response { path: *path, id: message.transaction_id, previous, error, unknown };
-        let unknown: heapless::Vec<u16, 4> = message.unknown_required(KNOWN).map(|a| a.0).take(4).collect();
+        let unknown: heapless::Vec<u16, 4, u8> =
+            message.unknown_required(KNOWN).map(|a| a.0).take(4).collect();
         if !unknown.is_empty() {
             self.respond(response(Some(error_code::UNKNOWN_ATTRIBUTE), unknown));
             return;
@@ -148,6 +149,22 @@ impl Agent {
         true
     }
 
+    /// The peer insists on the role that a check of ours claimed.
+    ///
+    /// "if the ICE agent included an ICE-CONTROLLED attribute in the request,
+    /// the agent MUST switch to the controlling role. If the agent included an
+    /// ICE-CONTROLLING attribute in the request, the agent MUST switch to the
+    /// controlled role." (RFC 8445, Section 7.2.5.1.) By what the request said
+    /// and not by what we are now: of many checks under way each may be
+    /// answered so, and one switch is meant.
+    fn give_in(&mut self, env: &mut Env<'_>, said_controlling: bool) {
+        if self.controlling == said_controlling {
+            self.set_controlling(!said_controlling);
+            // "The agent MUST change the tiebreaker value."
+            self.tie_breaker = env.rng.next_u64();
+        }
+    }
+
     fn respond(&mut self, response: Response) -> bool {
         let queued = self.responses.push_back(response).is_ok();
         if !queued {
@@ -189,7 +206,7 @@ impl Agent {
             self.counters.requests_dropped += 1;
             return;
         };
-        let lite = self.config.lite;
+        let (lite, schedule) = (self.config.lite, self.config.schedule);
         let controlling = self.controlling;
         let Some(pair) = self.pairs.get_mut(index) else { return };
         pair.stats.requests_received += 1;
@@ -202,7 +219,7 @@ impl Agent {
             _ if lite => pair.state = PairState::Succeeded,
             PairState::InProgress => {
                 if let Some(check) = &mut pair.check {
-                    check.hasten(env.now);
+                    check.hasten(&schedule, env.now);
                 }
             }
             PairState::Waiting | PairState::Frozen | PairState::Failed => {
@@ -252,6 +269,7 @@ impl Agent {
         if !pair.path.same_path(path) {
             pair.state = PairState::Failed;
             pair.check = None;
+            pair.nominating = false;
             return;
         }
         if message.class == Class::Error {
@@ -261,7 +279,8 @@ impl Agent {
             if conflict {
                 pair.state = PairState::Waiting;
                 pair.triggered = true;
-                self.set_controlling(!self.controlling);
+                let said_controlling = pair.check_controlling;
+                self.give_in(env, said_controlling);
             } else {
                 pair.state = PairState::Failed;
             }
@@ -326,7 +345,8 @@ impl Agent {
         let index = repeat?;
         let pair = self.pairs.get_mut(index)?;
         if pair.check.is_none() {
-            pair.check = Some(Transaction::new(env.rng, &schedule, env.now));
+            pair.check = Some(Transaction::new(env.rng, env.now));
+            pair.check_controlling = self.controlling;
         }
         if !pair.is_valid() {
             pair.state = PairState::InProgress;
@@ -335,7 +355,8 @@ impl Agent {
         pair.stats.requests_sent += 1;
         let check = pair.check.as_mut()?;
         check.sent(&schedule, env.now);
-        let (id, path, nominating) = (check.id, pair.path, pair.nominating);
+        // Only who controls nominates; the role may have changed since.
+        let (id, path, nominating) = (check.id, pair.path, pair.nominating && self.controlling);
         let (generation, kind_priority) = (pair.generation, pair.local_priority);
         // "the PRIORITY ... equal to the value that would be assigned, to a
         // candidate if it was learned as a peer-reflexive candidate".

@@ -65,7 +65,7 @@ impl Limits {
 }
 
 /// Answers that wait to be sent; further requests are dropped, and come again.
-const MAX_RESPONSES: usize = 8;
+const MAX_RESPONSES: usize = 6;
 /// Checks remembered from before the peer's credentials are known.
 const MAX_EARLY: usize = 4;
 

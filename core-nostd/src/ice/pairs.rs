@@ -59,6 +59,8 @@ pub(super) struct Pair {
     pub(super) generation: u8,
     pub(super) state: PairState,
     pub(super) check: Option<Transaction>,
+    /// Whether the check in progress began with us controlling.
+    pub(super) check_controlling: bool,
     /// Whether the check in progress carries USE-CANDIDATE.
     pub(super) nominating: bool,
     /// Whether the peer's check goes before the ordinary ones.
@@ -160,6 +162,7 @@ impl Agent {
             generation,
             state: if frozen { PairState::Frozen } else { PairState::Waiting },
             check: None,
+            check_controlling: false,
             nominating: false,
             triggered: false,
             nominated_by_peer: None,

@@ -1,7 +1,7 @@
 //! Which pair is used: nomination by either end (RFC 8445, Section 8).
 
 use super::pairs::PairId;
-use super::{Agent, Selected};
+use super::{Agent, ConnectionState, Selected};
 use crate::env::{Env, Instant};
 use core::time::Duration;
 
@@ -106,7 +106,11 @@ impl Agent {
     /// When the controlling agent is to nominate a pair.
     pub(super) fn nomination_deadline(&self) -> Option<Instant> {
         let nominated = self.selected.is_some_and(|s| s.nominated);
-        if !self.controlling || self.config.lite || nominated || self.pairs.iter().any(|p| p.nominating) {
+        // After a failure nothing is begun of our own accord: pairs that once
+        // worked have no consent either.
+        let failed = self.state == ConnectionState::Failed;
+        let nominating = || self.pairs.iter().any(|p| p.nominating);
+        if !self.controlling || self.config.lite || failed || nominated || nominating() {
             return None;
         }
         let since = self.first_valid_at?;

@@ -22,6 +22,8 @@ struct Net {
     rng: Rng,
     /// Percent of datagrams that are lost.
     loss: u32,
+    /// From one host to the other.
+    delay: Duration,
     /// Private address to public one: a NAT that maps endpoint-independently
     /// and lets in only what was sent to before.
     nat: HashMap<SocketAddr, SocketAddr>,
@@ -52,6 +54,7 @@ impl Net {
             hosts: std::vec![host(a, 1), host(b, 2)],
             rng: Rng::new([3; 32]),
             loss: 0,
+            delay: Duration::from_millis(20),
             nat: HashMap::new(),
             opened: Vec::new(),
             blocked: Vec::new(),
@@ -119,7 +122,7 @@ impl Net {
                 let from = t.transport.local_addr;
                 self.opened.push((from, t.transport.peer_addr));
                 let seen = self.nat.get(&from).copied().unwrap_or(from);
-                let at = self.now + Duration::from_millis(20);
+                let at = self.now + self.delay;
                 self.wire.push((at, seen, t.transport.peer_addr, buf[..t.len].to_vec()));
             }
             while let Some(event) = self.on(i, |a, _| a.poll_event()) {
@@ -456,4 +459,173 @@ fn noise_and_forgeries_change_nothing() {
     );
     assert!(!net.run(Duration::from_secs(60), |n| !n.settled()));
     assert_eq!(paths, [0, 1].map(|i| net.hosts[i].agent.selected_path()));
+}
+
+#[test]
+fn a_role_conflict_on_many_pairs_of_a_slow_network_switches_one_role_once() {
+    for controlling in [true, false] {
+        let mut net = Net::new(Config::default(), Config::default());
+        net.delay = Duration::from_millis(300);
+        net.hosts.iter_mut().for_each(|h| h.agent.set_controlling(controlling));
+        let ties = [0, 1].map(|i| net.hosts[i].agent.tie_breaker);
+        for n in 1..4 {
+            net.address(0, &std::format!("192.0.2.{n}:1"));
+            net.address(1, &std::format!("198.51.100.{n}:2"));
+        }
+        net.signal_both();
+        let changes = std::cell::Cell::new(0);
+        let last = std::cell::Cell::new([controlling; 2]);
+        assert!(net.run(LONG, |n| {
+            let roles = [0, 1].map(|i| n.hosts[i].agent.is_controlling());
+            changes.set(changes.get() + u32::from(roles != last.replace(roles)));
+            n.settled()
+        }));
+        assert_eq!(changes.get(), 1, "both began with controlling = {controlling}");
+        // Whoever has the larger number controls.
+        assert_eq!(net.hosts[0].agent.is_controlling(), ties[0] >= ties[1]);
+        assert_ne!(net.hosts[0].agent.is_controlling(), net.hosts[1].agent.is_controlling());
+    }
+}
+
+/// A browser checks a pair that it cannot write to every 48 ms. Each of its
+/// checks used to spend one of our transmissions, and the one after the last
+/// gave our check up while its answer was under way: with a round trip beyond
+/// 0.3 s the pair never became valid.
+#[test]
+fn a_peer_that_checks_often_over_a_slow_network_does_not_spend_our_check() {
+    let mut net = Net::new(Config::default(), Config::default());
+    net.delay = Duration::from_millis(400);
+    net.address(0, "192.0.2.1:1");
+    net.address(1, "192.0.2.2:2");
+    net.signal_both();
+    net.poll();
+    let (from, to) = (addr("192.0.2.2:2"), addr("192.0.2.1:1"));
+    let check = net.wire.iter().find(|w| w.1 == from).unwrap().3.clone();
+    for _ in 0..30 {
+        net.run(Duration::from_millis(48), |_| false);
+        net.arrive(from, to, &check);
+    }
+    let (_, state, ..) = net.hosts[0].agent.pairs().next().unwrap();
+    assert_eq!(state, PairState::Succeeded);
+    let (.., stats) = net.hosts[0].agent.pairs().next().unwrap();
+    assert!(stats.requests_sent < 15, "{} checks in 1.4 s", stats.requests_sent);
+}
+
+#[test]
+fn a_second_restart_keeps_the_path_from_before_the_first() {
+    let mut net = Net::new(Config::default(), Config::default());
+    net.address(0, "192.0.2.1:1");
+    net.address(1, "192.0.2.2:2");
+    net.signal_both();
+    assert!(net.run(LONG, |n| n.both(ConnectionState::Completed)));
+    let path = net.hosts[0].agent.selected_path();
+    for _ in 0..2 {
+        net.on(0, |a, env| {
+            a.restart(env);
+            a.gather();
+        });
+    }
+    assert!(!net.run(Duration::from_secs(90), |n| n.hosts[0].agent.selected_path() != path));
+    net.on(1, |a, env| {
+        a.restart(env);
+        a.gather();
+    });
+    net.signal_both();
+    assert!(net.run(LONG, |n| n.both(ConnectionState::Completed)));
+}
+
+#[test]
+fn an_answer_from_elsewhere_or_to_another_question_does_not_count() {
+    let mut net = Net::new(Config::default(), Config::default());
+    net.address(0, "192.0.2.1:1");
+    net.address(1, "192.0.2.2:2");
+    net.signal_both();
+    net.poll();
+    let (ours, theirs) = (addr("192.0.2.1:1"), addr("192.0.2.2:2"));
+    let check = net.wire.iter().find(|w| w.1 == ours).unwrap().3.clone();
+    net.wire.clear();
+    let pwd = net.hosts[1].agent.local.pwd().to_string();
+    let answer = |id| {
+        use crate::wire::stun::{AttributeType, Builder, Class, Method};
+        let mut buf = [0; 128];
+        let mut b = Builder::new(&mut buf, Class::Success, Method::BINDING, id).unwrap();
+        b.xor_address(AttributeType::XOR_MAPPED_ADDRESS, ours).unwrap();
+        b.integrity(PROVIDER.hashes, pwd.as_bytes()).unwrap();
+        let len = b.finish_with_fingerprint().unwrap();
+        buf[..len].to_vec()
+    };
+    let id = crate::wire::stun::Message::parse(&check).unwrap().transaction_id;
+    let mut other = id;
+    other.0[0] ^= 1;
+    net.arrive(theirs, ours, &answer(other));
+    assert!(!net.hosts[0].agent.is_validated(&TransportContext::udp(ours, theirs)));
+    let elsewhere = addr("203.0.113.5:2");
+    net.arrive(elsewhere, ours, &answer(id));
+    for peer in [theirs, elsewhere] {
+        assert!(!net.hosts[0].agent.is_validated(&TransportContext::udp(ours, peer)), "{peer}");
+    }
+    assert_eq!(net.hosts[0].agent.selected_path(), None);
+}
+
+#[test]
+fn a_tiny_agent_takes_four_kilobytes_at_most() {
+    // Chips have 32-bit pointers; nothing here is larger there.
+    assert!(Limits::TINY.heap_bytes() <= 4096, "{} octets", Limits::TINY.heap_bytes());
+    assert!(Limits::TINY.heap_bytes() < Limits::DEFAULT.heap_bytes());
+}
+
+/// Whatever is asked of two agents in whatever order, they stay within their
+/// limits, refer to pairs that exist, and fall silent when time stands still.
+#[test]
+fn any_order_of_operations_is_survived() {
+    let mut connected = 0;
+    for seed in 0..250 {
+        let mut net = Net::with_limits(Config::default(), Config::default(), &Limits::TINY);
+        net.rng = Rng::new([seed; 32]);
+        net.loss = net.rng.below(40);
+        net.delay = Duration::from_millis(u64::from(net.rng.below(400)));
+        for step in 0..80 {
+            net.sent = 0;
+            let i = net.rng.below(2) as usize;
+            let n = net.rng.below(6);
+            let home = std::format!("192.0.2.{}:{}", n + 1, i + 1);
+            match net.rng.below(16) {
+                0..=2 => {
+                    net.hosts[i].addrs.push(addr(&home));
+                    net.on(i, |a, env| {
+                        a.add_local_address(env, addr(&home), TransportProtocol::Udp);
+                        a.gather();
+                    });
+                }
+                3 => net.on(i, |a, env| a.remove_local_address(env, addr(&home))),
+                4 => net.on(i, |a, env| {
+                    a.restart(env);
+                    a.gather();
+                }),
+                5..=7 => net.signal(i, n != 0),
+                8 => net.signal_both(),
+                9 => net.on(i, |a, _| a.set_controlling(n < 3)),
+                10 => net.on(i, |a, env| a.end_of_remote_candidates(env)),
+                11 => net.blocked.push(addr(&home)),
+                12 => net.blocked.clear(),
+                13 if n == 0 && step > 40 => net.on(i, |a, _| a.close()),
+                13 => net.now += Duration::from_secs(u64::from(n) * 7),
+                _ => {
+                    let span = Duration::from_millis(u64::from(net.rng.below(4000)));
+                    net.run(span, |_| false);
+                }
+            }
+            for host in &net.hosts {
+                let agent = &host.agent;
+                assert!(agent.pairs().count() <= Limits::TINY.pairs, "seed {seed}, step {step}");
+                if let Some(selected) = agent.selected {
+                    let pair = agent.pairs.iter().find(|p| p.id == selected.id);
+                    let pair = pair.unwrap_or_else(|| panic!("seed {seed}, step {step}: no such pair"));
+                    assert!(pair.path.same_path(&selected.path) && agent.is_validated(&pair.path));
+                }
+            }
+            connected += u32::from(net.settled());
+        }
+    }
+    assert!(connected > 400, "connected after {connected} of 20000 steps: too few to show anything");
 }

@@ -42,13 +42,12 @@ pub struct Transaction {
     sent: u8,
     last_sent: Instant,
     next: Instant,
-    interval: Duration,
 }
 
 impl Transaction {
     /// A transaction whose request is to be sent at `at`.
-    pub fn new(rng: &mut Rng, schedule: &Schedule, at: Instant) -> Self {
-        Self { id: TransactionId(rng.array()), sent: 0, last_sent: at, next: at, interval: schedule.rto }
+    pub fn new(rng: &mut Rng, at: Instant) -> Self {
+        Self { id: TransactionId(rng.array()), sent: 0, last_sent: at, next: at }
     }
 
     /// What is to be done at `now`.
@@ -67,16 +66,20 @@ impl Transaction {
         self.sent = self.sent.saturating_add(1);
         self.last_sent = now;
         self.next = if self.sent < schedule.transmissions {
-            now + self.interval
+            // Doubling after each transmission (RFC 8489, Section 6.2.1).
+            now + schedule.rto.saturating_mul(1 << (self.sent - 1).min(30))
         } else {
-            now + schedule.rto * schedule.last_wait
+            now + schedule.rto.saturating_mul(schedule.last_wait)
         };
-        self.interval *= 2;
     }
 
-    /// Lets the request be sent again at once.
-    pub fn hasten(&mut self, now: Instant) {
-        self.next = self.next.min(now);
+    /// Lets the request be sent again before its time: at once, but no more
+    /// often than five times per first interval, and never instead of waiting
+    /// for the answer to the last transmission.
+    pub fn hasten(&mut self, schedule: &Schedule, now: Instant) {
+        if self.sent < schedule.transmissions {
+            self.next = self.next.min(now.max(self.last_sent + schedule.rto / 5));
+        }
     }
 
     /// When it wants something next.
@@ -107,7 +110,7 @@ mod tests {
         // response after 39500 ms, the client will consider the transaction
         // to have timed out."
         let start = Instant::from_millis(1000);
-        let mut t = Transaction::new(&mut Rng::new([0; 32]), &Schedule::RFC, start);
+        let mut t = Transaction::new(&mut Rng::new([0; 32]), start);
         for ms in [0, 500, 1500, 3500, 7500, 15500, 31500] {
             let now = start + Duration::from_millis(ms);
             assert_eq!(t.deadline(), now);
@@ -118,5 +121,21 @@ mod tests {
         let end = start + Duration::from_millis(39500);
         assert_eq!(t.due(&Schedule::RFC, end - Duration::from_micros(1)), Due::Wait);
         assert_eq!(t.due(&Schedule::RFC, end), Due::TimedOut);
+    }
+
+    #[test]
+    fn haste_neither_spends_the_transmissions_at_once_nor_gives_up() {
+        let schedule = Schedule { transmissions: 2, ..Schedule::RFC };
+        let start = Instant::from_millis(1000);
+        let after = |ms| start + Duration::from_millis(ms);
+        let mut t = Transaction::new(&mut Rng::new([0; 32]), start);
+        t.sent(&schedule, start);
+        t.hasten(&schedule, after(1));
+        assert_eq!(t.deadline(), after(100));
+        t.hasten(&schedule, after(150));
+        assert_eq!(t.deadline(), after(100), "what is due already stays due");
+        t.sent(&schedule, after(150));
+        t.hasten(&schedule, after(300));
+        assert_eq!(t.deadline(), after(8150), "the last answer is waited for");
     }
 }

@@ -237,4 +237,23 @@ mod tests {
             assert_eq!(Candidate::parse(bad), Err(Malformed), "{bad}");
         }
     }
+
+    #[test]
+    fn what_browsers_were_seen_to_send_reads_the_same_when_written() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors/captures/sdp/");
+        let mut read = 0;
+        for name in ["chromium156-candidates.txt", "firefox153esr-candidates.txt"] {
+            let Ok(text) = std::fs::read_to_string(std::format!("{folder}{name}")) else {
+                std::println!("skipped: {name} is not there");
+                continue;
+            };
+            for line in text.lines().filter(|l| l.starts_with("candidate:")) {
+                let candidate = Candidate::parse(line).unwrap().expect(line);
+                let written = candidate.to_string();
+                assert_eq!(Candidate::parse(&written), Ok(Some(candidate)), "{line}");
+                read += 1;
+            }
+            assert!(read > 0, "{name} holds candidates");
+        }
+    }
 }

@@ -78,14 +78,20 @@ impl AttributeType {
     pub const NONCE: Self = Self(0x0015);
     pub const XOR_RELAYED_ADDRESS: Self = Self(0x0016);
     pub const REQUESTED_ADDRESS_FAMILY: Self = Self(0x0017);
+    pub const EVEN_PORT: Self = Self(0x0018);
     pub const REQUESTED_TRANSPORT: Self = Self(0x0019);
+    pub const DONT_FRAGMENT: Self = Self(0x001a);
     pub const MESSAGE_INTEGRITY_SHA256: Self = Self(0x001c);
     pub const PASSWORD_ALGORITHM: Self = Self(0x001d);
     pub const USERHASH: Self = Self(0x001e);
     pub const XOR_MAPPED_ADDRESS: Self = Self(0x0020);
+    pub const RESERVATION_TOKEN: Self = Self(0x0022);
     pub const PRIORITY: Self = Self(0x0024);
     pub const USE_CANDIDATE: Self = Self(0x0025);
+    pub const ADDITIONAL_ADDRESS_FAMILY: Self = Self(0x8000);
+    pub const ADDRESS_ERROR_CODE: Self = Self(0x8001);
     pub const PASSWORD_ALGORITHMS: Self = Self(0x8002);
+    pub const ICMP: Self = Self(0x8004);
     pub const ALTERNATE_DOMAIN: Self = Self(0x8003);
     pub const SOFTWARE: Self = Self(0x8022);
     pub const ALTERNATE_SERVER: Self = Self(0x8023);
@@ -500,6 +506,42 @@ mod tests {
             assert_eq!(m.fingerprint(), Some(true));
             assert_eq!(m.unknown_required(&[]).count(), 4);
             assert_eq!(m.unknown_required(&[AttributeType::USERNAME]).count(), 3);
+        }
+    }
+
+    #[test]
+    fn attributes_of_any_length_are_read_or_refused() {
+        let kinds = [
+            AttributeType::XOR_MAPPED_ADDRESS,
+            AttributeType::ERROR_CODE,
+            AttributeType::USERNAME,
+            AttributeType::PRIORITY,
+            AttributeType::ICE_CONTROLLING,
+            AttributeType::MESSAGE_INTEGRITY,
+            AttributeType::MESSAGE_INTEGRITY_SHA256,
+            AttributeType::FINGERPRINT,
+        ];
+        for (kind, len, family) in
+            kinds.iter().flat_map(|k| (0..=64).flat_map(move |n| (0..=255).map(move |f| (*k, n, f))))
+        {
+            let mut value = [family; 64];
+            value[0] = 0;
+            let mut buf = [0; 128];
+            let id = TransactionId([7; 12]);
+            let mut b = Builder::new(&mut buf, Class::Request, Method::BINDING, id).unwrap();
+            b.attribute(kind, &[&value[..len]]).unwrap();
+            let n = b.finish();
+            let m = Message::parse(&buf[..n]).unwrap();
+            let read = m.xor_address(AttributeType::XOR_MAPPED_ADDRESS);
+            let whole =
+                kind == AttributeType::XOR_MAPPED_ADDRESS && matches!((family, len), (1, 8) | (2, 20));
+            assert_eq!(read.is_some(), whole, "{kind:?} of {len} octets, family {family}");
+            assert_eq!(m.u32(AttributeType::PRIORITY).is_some(), kind == AttributeType::PRIORITY && len == 4);
+            assert!(m.error_code().is_none_or(|c| (300..700).contains(&c)));
+            assert_ne!(m.fingerprint(), Some(true));
+            let _ = peek_local_ufrag(&buf[..n]);
+            // A tag of the family's octet throughout is nobody's.
+            assert!(family % 64 != 0 || !m.is_authentic(PROVIDER.hashes, b"key"), "{kind:?} of {len}");
         }
     }
 }
