@@ -99,13 +99,13 @@ impl Network {
             return;
         }
         let mut start = now;
-        if self.weather.rate > 0 {
+        if let Some(nanos) = 1_000_000_000_u64.checked_div(self.weather.rate) {
             let free = self.free_at.entry(from).or_insert(now);
             start = (*free).max(now);
             if start - now > Duration::from_millis(100) {
                 return;
             }
-            start += Duration::from_micros(octets.len() as u64 * 1_000_000 / self.weather.rate);
+            start += Duration::from_nanos(octets.len() as u64 * nanos);
             *free = start;
         }
         let copies = 1 + usize::from(self.dice.per_mille(self.weather.duplication));

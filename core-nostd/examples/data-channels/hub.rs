@@ -1,0 +1,310 @@
+//! Many peers on one socket: the event loop.
+
+use crate::Options;
+use crate::peer::{Fate, Peer};
+use picortc::env::{Instant, TransportContext};
+use picortc::peer::RTCSdpType;
+use picortc::wire::stun;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
+
+/// What the signalling asks for.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Answer an offer.
+    Offer(Offer, oneshot::Sender<Result<Answer, Refusal>>),
+    /// Make an offer and post it there.
+    OfferTo(String),
+    /// The answer to our offer.
+    Answered(u64, Result<String, String>),
+}
+
+/// An offer, for a new peer or for one that is known.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) sdp: String,
+    pub(crate) peer: Option<String>,
+}
+
+/// An answer, and the name of the peer that it is for.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) sdp: String,
+    pub(crate) peer: String,
+}
+
+/// An HTTP status and the reason in words.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) words: String,
+}
+
+/// The peers, and what their datagrams are told apart by.
+pub(crate) struct Hub {
+    options: Options,
+    socket: UdpSocket,
+    local: SocketAddr,
+    commands: UnboundedSender<Command>,
+    inbox: UnboundedReceiver<Command>,
+    started: std::time::Instant,
+    peers: HashMap<u64, Peer>,
+    next_peer: u64,
+    by_ufrag: HashMap<String, u64>,
+    by_addr: HashMap<SocketAddr, u64>,
+    buf: Vec<u8>,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        options: Options,
+        socket: std::net::UdpSocket,
+        commands: UnboundedSender<Command>,
+        inbox: UnboundedReceiver<Command>,
+    ) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let local = socket.local_addr()?;
+        Ok(Self {
+            options,
+            socket: UdpSocket::from_std(socket)?,
+            local,
+            commands,
+            inbox,
+            started: std::time::Instant::now(),
+            peers: HashMap::new(),
+            next_peer: 1,
+            by_ufrag: HashMap::new(),
+            by_addr: HashMap::new(),
+            buf: vec![0; 2048],
+        })
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(self.started.elapsed().as_micros() as u64)
+    }
+
+    /// The event loop: datagrams, deadlines and the signalling.
+    pub(crate) async fn run(&mut self) -> io::Result<()> {
+        loop {
+            let deadline = self.peers.values().filter_map(|p| p.pc.poll_timeout()).min();
+            let wait = deadline.map_or(Duration::from_secs(3600), |at| at.saturating_since(self.now()));
+            tokio::select! {
+                ready = self.socket.readable() => {
+                    ready?;
+                    self.receive().await?;
+                }
+                Some(command) = self.inbox.recv() => self.handle(command).await?,
+                () = tokio::time::sleep(wait) => self.expire().await?,
+            }
+        }
+    }
+
+    /// Takes in what the socket has, then lets those peers go on.
+    async fn receive(&mut self) -> io::Result<()> {
+        let mut touched = Vec::new();
+        for _ in 0..64 {
+            let (len, from) = match self.socket.try_recv_from(&mut self.buf) {
+                Ok(received) => received,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                // What an ICMP message says of an earlier datagram.
+                Err(e) if e.kind() == io::ErrorKind::ConnectionReset => continue,
+                Err(e) => return Err(e),
+            };
+            let now = self.now();
+            let Some(datagram) = self.buf.get_mut(..len) else { continue };
+            // A first check names the peer by its ufrag; from then on the
+            // address does.
+            let by_ufrag = stun::peek_local_ufrag(datagram).and_then(|u| self.by_ufrag.get(u));
+            let Some(&id) = by_ufrag.or_else(|| self.by_addr.get(&from)) else { continue };
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            let path = TransportContext::udp(self.local, from);
+            peer.pc.handle_read(now, path, datagram);
+            if peer.pc.is_validated_path(&path) {
+                self.by_addr.insert(from, id);
+            } else {
+                self.by_addr.entry(from).or_insert(id);
+            }
+            if !touched.contains(&id) {
+                touched.push(id);
+            }
+        }
+        for id in touched {
+            self.drive(id).await?;
+        }
+        Ok(())
+    }
+
+    async fn expire(&mut self) -> io::Result<()> {
+        let now = self.now();
+        let due = |p: &Peer| p.pc.poll_timeout().is_some_and(|at| at <= now);
+        let due: Vec<u64> = self.peers.iter().filter(|(_, p)| due(p)).map(|(id, _)| *id).collect();
+        for id in due {
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.pc.handle_timeout(now);
+            }
+            self.drive(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets a peer say and send what it has; forgets it when it is gone.
+    async fn drive(&mut self, id: u64) -> io::Result<()> {
+        loop {
+            let now = self.now();
+            let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+            let fate = peer.serve(now);
+            let sent = send_all(peer, now, &self.socket, &mut self.buf).await?;
+            if let Fate::Gone(why) = fate {
+                println!("peer {id} gone: {why}");
+                peer.pc.close(now);
+                send_all(peer, now, &self.socket, &mut self.buf).await?;
+                self.peers.remove(&id);
+                self.by_addr.retain(|_, p| *p != id);
+                self.by_ufrag.retain(|_, p| *p != id);
+                return Ok(());
+            }
+            if !sent {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn handle(&mut self, command: Command) -> io::Result<()> {
+        match command {
+            Command::Offer(offer, reply) => {
+                let answer = self.answer(offer);
+                let id = answer.as_ref().ok().and_then(|a| a.peer.parse().ok());
+                // Whoever asked may be gone.
+                let _ = reply.send(answer);
+                if let Some(id) = id {
+                    self.drive(id).await?;
+                }
+            }
+            Command::OfferTo(url) => self.offer_to(url),
+            Command::Answered(id, Ok(sdp)) => {
+                let now = self.now();
+                if let Some(peer) = self.peers.get_mut(&id)
+                    && let Err(e) = peer.pc.set_remote_description(now, RTCSdpType::Answer, &sdp)
+                {
+                    eprintln!("peer {id}: the answer is of no use: {e}");
+                }
+                self.drive(id).await?;
+            }
+            Command::Answered(id, Err(words)) => {
+                eprintln!("peer {id}: {words}");
+                self.peers.remove(&id);
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, offer: Offer) -> Result<Answer, Refusal> {
+        let refuse = |status, words: String| Refusal { status, words };
+        let now = self.now();
+        let (id, mut peer) = match offer.peer {
+            Some(name) => {
+                let id = name.parse().ok();
+                let known = id.and_then(|id| self.peers.remove_entry(&id));
+                known.ok_or_else(|| refuse(404, format!("there is no peer {name:?}, or it is gone")))?
+            }
+            None => {
+                let id = self.next_peer;
+                self.next_peer += 1;
+                let peer = Peer::new(id, now, self.local, &self.options);
+                (id, peer.map_err(|e| refuse(500, e.to_string()))?)
+            }
+        };
+        let is_new = peer.pc.remote_description().is_none();
+        let answer = peer.answer(now, &offer.sdp);
+        if answer.is_ok() || !is_new {
+            self.by_ufrag.insert(peer.pc.local_ufrag().to_string(), id);
+            self.peers.insert(id, peer);
+        }
+        let sdp = answer.map_err(|words| refuse(400, words))?;
+        Ok(Answer { sdp, peer: id.to_string() })
+    }
+
+    fn offer_to(&mut self, url: String) {
+        let id = self.next_peer;
+        self.next_peer += 1;
+        let now = self.now();
+        let offered = Peer::new(id, now, self.local, &self.options)
+            .map_err(|e| e.to_string())
+            .and_then(|mut peer| Ok((peer.offer(now, &self.options.label)?, peer)));
+        let (sdp, peer) = match offered {
+            Ok(offered) => offered,
+            Err(words) => return eprintln!("cannot make an offer: {words}"),
+        };
+        self.by_ufrag.insert(peer.pc.local_ufrag().to_string(), id);
+        self.peers.insert(id, peer);
+        let commands = self.commands.clone();
+        std::thread::spawn(move || {
+            let request = ureq::post(&url).header("Content-Type", "application/sdp").header("X-Peer", id.to_string());
+            let answer = request
+                .send(sdp)
+                .and_then(|mut response| response.body_mut().read_to_string())
+                .map_err(|e| format!("{url} did not answer the offer: {e}"));
+            // The hub may be gone.
+            let _ = commands.send(Command::Answered(id, answer));
+        });
+    }
+
+    /// Says goodbye to every peer: channels first, so that what was sent
+    /// arrives, then connections.
+    pub(crate) async fn close(&mut self) {
+        let ids: Vec<u64> = self.peers.keys().copied().collect();
+        let now = self.now();
+        for id in &ids {
+            if let Some(peer) = self.peers.get_mut(id) {
+                peer.close_channels(now);
+            }
+        }
+        let open = |hub: &Self| hub.peers.values().any(|p| p.pc.data_channels().next().is_some());
+        let closing = async {
+            for id in &ids {
+                self.drive(*id).await?;
+            }
+            while open(self) {
+                let deadline = self.peers.values().filter_map(|p| p.pc.poll_timeout()).min();
+                let wait = deadline.map_or(Duration::from_secs(1), |at| at.saturating_since(self.now()));
+                tokio::select! {
+                    ready = self.socket.readable() => {
+                        ready?;
+                        self.receive().await?;
+                    }
+                    () = tokio::time::sleep(wait) => self.expire().await?,
+                }
+            }
+            io::Result::Ok(())
+        };
+        // A peer that does not answer is not waited for.
+        let _ = tokio::time::timeout(Duration::from_secs(1), closing).await;
+        let now = self.now();
+        for peer in self.peers.values_mut() {
+            peer.pc.close(now);
+            // Nobody is left to tell of an error.
+            let _ = send_all(peer, now, &self.socket, &mut self.buf).await;
+        }
+    }
+}
+
+/// Sends all that a peer has to send; says whether there was anything.
+async fn send_all(peer: &mut Peer, now: Instant, socket: &UdpSocket, buf: &mut [u8]) -> io::Result<bool> {
+    let mut any = false;
+    while let Some(transmit) = peer.pc.poll_write(now, buf) {
+        any = true;
+        let Some(datagram) = buf.get(..transmit.len) else { break };
+        match socket.send_to(datagram, transmit.transport.peer_addr).await {
+            Ok(_) => {}
+            // A path that is not there: ICE finds out.
+            Err(e) if e.kind() != io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(any)
+}

@@ -1,0 +1,97 @@
+//! Data channels with browsers: serves a page, answers offers over plain
+//! HTTP, and echoes every message.
+//!
+//! ```text
+//! cargo run --release --example data-channels
+//! ```
+#![allow(clippy::disallowed_methods, reason = "programs around the core have a clock")]
+
+mod bulk;
+mod http;
+mod hub;
+mod peer;
+
+use clap::Parser;
+use hub::{Command, Hub};
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Data channels with browsers.
+#[derive(Debug, Clone, Parser)]
+struct Options {
+    /// The address for UDP. Port 0 is any; without this option it is that of
+    /// the interface that leads outside.
+    #[arg(long)]
+    bind: Option<SocketAddr>,
+    /// Where the page and the signalling are served.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    http: SocketAddr,
+    /// Make an offer and post it to this URL, which answers with the answer.
+    #[arg(long, value_name = "URL")]
+    offer_to: Option<String>,
+    /// The label of the channel that we make ourselves.
+    #[arg(long, default_value = "data")]
+    label: String,
+    /// Send every message back on its channel.
+    #[arg(long, default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
+    echo: bool,
+    /// A channel that exists on every connection with this number, by
+    /// agreement. May be given several times.
+    #[arg(long, value_name = "ID")]
+    negotiated: Vec<u16>,
+    /// Send so many octets on the first channel, and check the digest.
+    #[arg(long, value_name = "BYTES", conflicts_with = "receive")]
+    send: Option<u64>,
+    /// Receive such a transfer, and tell the digest.
+    #[arg(long)]
+    receive: bool,
+    /// End after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    exit_after: Option<u64>,
+    /// Print each change of state.
+    #[arg(long)]
+    log: bool,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let bind = options.bind.unwrap_or_else(|| SocketAddr::new(outward_address(), 0));
+    if bind.ip().is_unspecified() {
+        return Err("--bind wants the address of an interface: peers cannot send to 0.0.0.0".into());
+    }
+    let socket = UdpSocket::bind(bind).map_err(|e| format!("cannot bind UDP {bind}: {e}"))?;
+    let (commands, inbox) = mpsc::unbounded_channel();
+    let url = http::serve(options.http, commands.clone())?;
+    println!("{url}");
+    if let Some(url) = options.offer_to.clone() {
+        commands.send(Command::OfferTo(url))?;
+    }
+    let mut hub = Hub::new(options.clone(), socket, commands, inbox)?;
+    let deadline = async {
+        match options.exit_after {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    let ended = tokio::select! {
+        result = hub.run() => result,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+        () = deadline => Ok(()),
+    };
+    hub.close().await;
+    Ok(ended?)
+}
+
+/// The address of the interface by which the Internet is reached, or loopback.
+/// Nothing is sent.
+fn outward_address() -> IpAddr {
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let Ok(socket) = UdpSocket::bind("0.0.0.0:0") else { return loopback };
+    match socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()) {
+        Ok(addr) if !addr.ip().is_unspecified() => addr.ip(),
+        _ => loopback,
+    }
+}
