@@ -48,3 +48,8 @@ pub mod sctp;
 pub mod channel;
 
 pub mod peer;
+
+/// The README's listings compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

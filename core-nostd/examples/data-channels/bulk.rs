@@ -105,7 +105,8 @@ impl Bulk {
         } else if let Some(theirs) = text.strip_prefix("sha256 ") {
             let ours = self.hex();
             self.end();
-            let verdict = if ours == theirs.trim() { "same at both ends" } else { "DIFFERENT at the other end" };
+            let verdict =
+                if ours == theirs.trim() { "same at both ends" } else { "DIFFERENT at the other end" };
             println!("{} octets, sha256 {ours}, {verdict}", self.done);
             return (!self.sending).then(|| format!("sha256 {ours}"));
         }

@@ -36,17 +36,16 @@ fn header(name: &str, value: &str) -> Header {
 
 fn handle(mut request: Request, commands: &UnboundedSender<Command>) {
     let response = match (request.method(), request.url()) {
-        (Method::Get | Method::Head, "/") => {
-            Response::from_string(include_str!("page.html")).with_header(header("Content-Type", "text/html; charset=utf-8"))
-        }
+        (Method::Get | Method::Head, "/") => Response::from_string(include_str!("page.html"))
+            .with_header(header("Content-Type", "text/html; charset=utf-8")),
         (Method::Post, "/offer") => match answer(&mut request, commands) {
             Ok(answer) => Response::from_string(answer.sdp)
                 .with_status_code(201)
                 .with_header(header("Content-Type", "application/sdp"))
                 .with_header(header("X-Peer", &answer.peer)),
-            Err(Refusal { status, words }) => {
-                Response::from_string(words + "\n").with_status_code(status).with_header(header("Content-Type", "text/plain"))
-            }
+            Err(Refusal { status, words }) => Response::from_string(words + "\n")
+                .with_status_code(status)
+                .with_header(header("Content-Type", "text/plain")),
         },
         (_, "/" | "/offer") => Response::from_string("method not allowed\n").with_status_code(405),
         _ => Response::from_string("not found\n").with_status_code(404),

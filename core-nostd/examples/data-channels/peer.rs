@@ -39,11 +39,18 @@ pub(crate) enum Fate {
 }
 
 impl Peer {
-    pub(crate) fn new(name: u64, now: Instant, local: SocketAddr, options: &Options) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn new(
+        name: u64,
+        now: Instant,
+        local: SocketAddr,
+        options: &Options,
+    ) -> Result<Self, Box<dyn Error>> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)?;
-        let settings =
-            SettingEngine { include_loopback_candidate: local.ip().is_loopback(), ..SettingEngine::default() };
+        let settings = SettingEngine {
+            include_loopback_candidate: local.ip().is_loopback(),
+            ..SettingEngine::default()
+        };
         let mut pc = RTCPeerConnectionBuilder::new()
             .with_setting_engine(settings)
             .with_limits(Limits::DEFAULT)
@@ -114,7 +121,9 @@ impl Peer {
         }
         match self.pc.connection_state() {
             RTCPeerConnectionState::Failed => Fate::Gone("it does not answer"),
-            _ if self.pc.sctp_transport_state() == RTCSctpTransportState::Closed => Fate::Gone("it ended its association"),
+            _ if self.pc.sctp_transport_state() == RTCSctpTransportState::Closed => {
+                Fate::Gone("it ended its association")
+            }
             _ => Fate::Here,
         }
     }
@@ -130,9 +139,13 @@ impl Peer {
                 }
                 self.tell(format_args!("connection {state}"));
             }
-            RTCPeerConnectionEvent::OnIceConnectionStateChangeEvent(state) => self.tell(format_args!("ICE {state}")),
+            RTCPeerConnectionEvent::OnIceConnectionStateChangeEvent(state) => {
+                self.tell(format_args!("ICE {state}"))
+            }
             RTCPeerConnectionEvent::OnDataChannel(event) => self.handle_channel(event),
-            RTCPeerConnectionEvent::OnMilestone(m) => self.tell(format_args!("{:?} after {} ms", m.step, m.millis)),
+            RTCPeerConnectionEvent::OnMilestone(m) => {
+                self.tell(format_args!("{:?} after {} ms", m.step, m.millis))
+            }
             _ => {}
         }
     }
@@ -157,7 +170,9 @@ impl Peer {
 
     /// Reads a message, if there is one, and does with it what is to be done.
     fn read_one(&mut self, now: Instant) -> bool {
-        let Some(RTCMessage::DataChannelMessage(channel, message)) = self.pc.poll_read() else { return false };
+        let Some(RTCMessage::DataChannelMessage(channel, message)) = self.pc.poll_read() else {
+            return false;
+        };
         if let Some(bulk) = &mut self.bulk
             && bulk.wants(channel)
         {
