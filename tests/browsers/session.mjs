@@ -59,7 +59,7 @@ export class Case {
     const answered = new Promise((resolve, reject) => {
       url = this.rig.relay.path(async (offer, headers) => {
         try {
-          tab.peer = headers["x-peer"];
+          tab.peer = headers["x-from-peer"];
           tab.got = toBrowser(forceRole(offer, this.mode.role, "example"));
           tab.sent = toExample(await tab.call("answer", tab.got));
           resolve();

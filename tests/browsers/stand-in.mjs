@@ -92,7 +92,7 @@ export class StandIn {
     const offer = await page.evaluate((label) => standIn.offer(label), this.#option("--label") ?? "data");
     const response = await fetch(url, {
       method: "POST",
-      headers: { "content-type": "application/sdp", "x-peer": peer },
+      headers: { "content-type": "application/sdp", "x-from-peer": peer },
       body: offer,
     });
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);

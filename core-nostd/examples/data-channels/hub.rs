@@ -245,7 +245,7 @@ impl Hub {
         let commands = self.commands.clone();
         std::thread::spawn(move || {
             let request =
-                ureq::post(&url).header("Content-Type", "application/sdp").header("X-Peer", id.to_string());
+                ureq::post(&url).header("Content-Type", "application/sdp").header("X-From-Peer", id.to_string());
             let answer = request
                 .send(sdp)
                 .and_then(|mut response| response.body_mut().read_to_string())

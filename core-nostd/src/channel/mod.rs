@@ -1,7 +1,7 @@
 //! Data channels (RFC 8831) and their establishment (RFC 8832).
 //!
 //! A channel is a pair of SCTP streams with one number, one in each direction.
-//! [`Channels`] keeps the table, speaks DCEP, and turns stream resets into
+//! `Channels` keeps the table, speaks DCEP, and turns stream resets into
 //! closes; the octets stay in the association's arenas.
 
 mod close;
