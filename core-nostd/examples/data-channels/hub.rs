@@ -244,8 +244,9 @@ impl Hub {
         self.peers.insert(id, peer);
         let commands = self.commands.clone();
         std::thread::spawn(move || {
-            let request =
-                ureq::post(&url).header("Content-Type", "application/sdp").header("X-From-Peer", id.to_string());
+            let request = ureq::post(&url)
+                .header("Content-Type", "application/sdp")
+                .header("X-From-Peer", id.to_string());
             let answer = request
                 .send(sdp)
                 .and_then(|mut response| response.body_mut().read_to_string())

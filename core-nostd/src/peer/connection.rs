@@ -156,6 +156,12 @@ impl RTCPeerConnection {
         Some(RTCMessage::DataChannelMessage(inbound.id, message))
     }
 
+    /// The next message of any data channel, and nothing else: so that whoever
+    /// is slow to read data need not be slow to read media.
+    pub fn poll_data_read(&mut self) -> Option<RTCMessage<'_>> {
+        self.poll_read()
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout); `None` when
     /// nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -80,9 +80,10 @@ pub enum Problem {
     MissingUfrag,
     /// The data section has no `ice-pwd`.
     MissingPassword,
-    /// `ice-ufrag` is not 4 to 256 octets long.
+    /// `ice-ufrag` is not 4 to 64 octets long. (RFC 8839 allows 256; nobody
+    /// sends more than 32.)
     BadUfrag,
-    /// `ice-pwd` is not 22 to 256 octets long.
+    /// `ice-pwd` is not 22 to 128 octets long.
     BadPassword,
     /// The data section has no `fingerprint`.
     MissingFingerprint,

@@ -1,6 +1,7 @@
 use super::error::{Error, Problem, content};
 use super::types::{IceChange, RTCSdpType};
 use crate::wire::sdp::{Attribute, Description, Fingerprint, Media, Setup};
+use core::ops::RangeInclusive;
 
 /// What the peer's description says about the transport of data channels,
 /// read from its text.
@@ -132,18 +133,24 @@ impl<'a> Remote<'a> {
 
     /// Checks that everything a transport needs is there.
     pub(super) fn check(&self, sdp_type: RTCSdpType) -> Result<(), Error> {
-        self.check_length("ice-ufrag", 4, Problem::MissingUfrag, Problem::BadUfrag)?;
-        self.check_length("ice-pwd", 22, Problem::MissingPassword, Problem::BadPassword)?;
+        self.check_length("ice-ufrag", 4..=64, Problem::MissingUfrag, Problem::BadUfrag)?;
+        self.check_length("ice-pwd", 22..=128, Problem::MissingPassword, Problem::BadPassword)?;
         self.check_fingerprints()?;
         self.check_setup(sdp_type)?;
         self.check_number("sctp-port", u64::from(u16::MAX), Problem::BadSctpPort)?;
         self.check_number("max-message-size", u64::MAX, Problem::BadMaxMessageSize)
     }
 
-    fn check_length(&self, name: &str, min: usize, missing: Problem, bad: Problem) -> Result<(), Error> {
+    fn check_length(
+        &self,
+        name: &str,
+        lengths: RangeInclusive<usize>,
+        missing: Problem,
+        bad: Problem,
+    ) -> Result<(), Error> {
         let Some(a) = self.attribute(name) else { return content(self.own.line, missing) };
         let value = a.value.trim();
-        if (min..=256).contains(&value.len()) && !value.contains(char::is_whitespace) {
+        if lengths.contains(&value.len()) && !value.contains(char::is_whitespace) {
             return Ok(());
         }
         content(a.line, bad)
