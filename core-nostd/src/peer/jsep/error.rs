@@ -147,8 +147,8 @@ impl Problem {
         match self {
             Self::MissingUfrag => "the data section has no ice-ufrag",
             Self::MissingPassword => "the data section has no ice-pwd",
-            Self::BadUfrag => "ice-ufrag is not 4 to 256 characters",
-            Self::BadPassword => "ice-pwd is not 22 to 256 characters",
+            Self::BadUfrag => "ice-ufrag is not 4 to 64 characters",
+            Self::BadPassword => "ice-pwd is not 22 to 128 characters",
             Self::MissingFingerprint => "the data section has no fingerprint",
             Self::BadFingerprint => "a sha-256 fingerprint is not 32 pairs of hexadecimal digits",
             Self::UnsupportedFingerprint => "no fingerprint is a sha-256 one",
