@@ -21,6 +21,17 @@
 //! | 4 | [`peer`] | `RTCPeerConnection` |
 #![no_std]
 #![forbid(unsafe_code)]
+// No packet can make the core panic by way of these.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
 
 extern crate alloc;
 

@@ -6,6 +6,7 @@ const SLICES: usize = if cfg!(any(target_pointer_width = "64", target_arch = "wa
 
 static TABLES: [[u32; 256]; SLICES] = tables();
 
+#[expect(clippy::indexing_slicing, reason = "runs at compile time")]
 const fn tables() -> [[u32; 256]; SLICES] {
     let mut tables = [[0; 256]; SLICES];
     let mut i = 0;
@@ -38,13 +39,16 @@ pub fn crc32c(parts: &[&[u8]]) -> [u8; 4] {
     (!parts.iter().fold(!0, |crc, part| update(crc, part))).to_le_bytes()
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "an octet's value is in range of 256 entries, i of SLICES tables"
+)]
 fn update(mut crc: u32, bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks::<SLICES>();
     for word in words {
         let mut next = 0;
         for (i, &octet) in word.iter().enumerate() {
             let mixed = if i < 4 { octet ^ (crc >> (8 * i)) as u8 } else { octet };
-            // In range: there are SLICES tables of 256 entries.
             next ^= TABLES[SLICES - 1 - i][usize::from(mixed)];
         }
         // One octet at a time leaves three of the old ones behind.
