@@ -1,5 +1,9 @@
 //! STUN transactions (RFC 8489, Section 6.2.1): when a request is sent again,
-//! and when it is given up.
+//! and when it is given up; and its datagrams on a stream.
+
+mod stream;
+
+pub use stream::Deframer;
 
 use crate::env::{Instant, Rng};
 use crate::wire::stun::TransactionId;

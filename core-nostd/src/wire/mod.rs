@@ -9,6 +9,7 @@ mod reader;
 pub mod sctp;
 pub mod sdp;
 pub mod stun;
+pub mod turn;
 mod writer;
 pub mod x509;
 

@@ -41,6 +41,9 @@ impl Method {
     pub const DATA: Self = Self(0x007);
     pub const CREATE_PERMISSION: Self = Self(0x008);
     pub const CHANNEL_BIND: Self = Self(0x009);
+    pub const CONNECT: Self = Self(0x00a);
+    pub const CONNECTION_BIND: Self = Self(0x00b);
+    pub const CONNECTION_ATTEMPT: Self = Self(0x00c);
 }
 
 /// Which of the four kinds a message is.
@@ -88,6 +91,7 @@ impl AttributeType {
     pub const RESERVATION_TOKEN: Self = Self(0x0022);
     pub const PRIORITY: Self = Self(0x0024);
     pub const USE_CANDIDATE: Self = Self(0x0025);
+    pub const CONNECTION_ID: Self = Self(0x002a);
     pub const ADDITIONAL_ADDRESS_FAMILY: Self = Self(0x8000);
     pub const ADDRESS_ERROR_CODE: Self = Self(0x8001);
     pub const PASSWORD_ALGORITHMS: Self = Self(0x8002);
@@ -105,14 +109,26 @@ impl AttributeType {
 }
 
 /// The error codes that occur here (RFC 8489, Section 14.8; RFC 8445, Section
-/// 16.2).
+/// 16.2; RFC 8656, Section 19; RFC 6062, Section 6.3).
 #[allow(missing_docs, reason = "the names are the RFC's")]
 pub mod error_code {
+    pub const TRY_ALTERNATE: u16 = 300;
     pub const BAD_REQUEST: u16 = 400;
     pub const UNAUTHENTICATED: u16 = 401;
+    pub const FORBIDDEN: u16 = 403;
     pub const UNKNOWN_ATTRIBUTE: u16 = 420;
+    pub const ALLOCATION_MISMATCH: u16 = 437;
     pub const STALE_NONCE: u16 = 438;
+    pub const ADDRESS_FAMILY_NOT_SUPPORTED: u16 = 440;
+    pub const WRONG_CREDENTIALS: u16 = 441;
+    pub const UNSUPPORTED_TRANSPORT: u16 = 442;
+    pub const PEER_ADDRESS_FAMILY_MISMATCH: u16 = 443;
+    pub const CONNECTION_ALREADY_EXISTS: u16 = 446;
+    pub const CONNECTION_TIMEOUT: u16 = 447;
+    pub const ALLOCATION_QUOTA_REACHED: u16 = 486;
     pub const ROLE_CONFLICT: u16 = 487;
+    pub const SERVER_ERROR: u16 = 500;
+    pub const INSUFFICIENT_CAPACITY: u16 = 508;
 }
 
 /// A message whose header and attributes are well formed.
@@ -202,6 +218,22 @@ impl<'a> Message<'a> {
                 let octets = u128::from_be_bytes(r.array().ok()?);
                 IpAddr::V6(Ipv6Addr::from_bits(octets ^ xor_mask(&self.transaction_id)))
             }
+            _ => return None,
+        };
+        r.finish().ok()?;
+        Some(SocketAddr::new(ip, port))
+    }
+
+    /// An address in the clear, such as ALTERNATE-SERVER (RFC 8489, Section
+    /// 14.15).
+    pub fn plain_address(&self, kind: AttributeType) -> Option<SocketAddr> {
+        let mut r = Reader::new(self.get(kind)?);
+        r.u8().ok()?;
+        let family = r.u8().ok()?;
+        let port = r.u16().ok()?;
+        let ip = match family {
+            1 => IpAddr::from(r.array::<4>().ok()?),
+            2 => IpAddr::from(r.array::<16>().ok()?),
             _ => return None,
         };
         r.finish().ok()?;
