@@ -4,6 +4,7 @@
 pub mod candidate;
 pub mod dcep;
 pub mod demux;
+pub mod dns;
 pub mod dtls;
 mod reader;
 pub mod sctp;
