@@ -16,6 +16,7 @@
 //! | 1 | [`stun`] | client transactions and server replies |
 //! | 2 | [`ice`] | candidates, connectivity checks, nomination, consent |
 //! | 2 | [`dtls`] | handshake, records, exported keys |
+//! | 2 | [`mdns`] | names on the local link |
 //! | 2 | [`sctp`] | associations, ordered and partially reliable messages |
 //! | 3 | [`channel`] | data channels |
 //! | 4 | [`peer`] | `RTCPeerConnection` |
@@ -52,6 +53,7 @@ pub mod stun;
 
 pub mod dtls;
 pub mod ice;
+pub mod mdns;
 #[cfg(feature = "data")]
 pub mod sctp;
 

@@ -398,13 +398,13 @@ fn read_record<'a>(message: &'a [u8], r: &mut Reader<'a>) -> Result<Option<Recor
     Ok(Some(Record { name, kind, cache_flush: class & TOP_BIT != 0, ttl, data }))
 }
 
-/// Writes a message: questions first, then answers, then additional records.
+/// Writes a message: questions first, then answers, authorities, and
+/// additional records.
 #[derive(Debug)]
 pub struct Builder<'a> {
     w: Writer<'a>,
     questions: u16,
-    answers: u16,
-    additionals: u16,
+    counts: [u16; 3],
 }
 
 impl<'a> Builder<'a> {
@@ -429,7 +429,7 @@ impl<'a> Builder<'a> {
         w.u16(id)?;
         w.u16(flags)?;
         w.zeros(8)?;
-        Ok(Self { w, questions: 0, answers: 0, additionals: 0 })
+        Ok(Self { w, questions: 0, counts: [0; 3] })
     }
 
     /// Appends a question.
@@ -451,8 +451,8 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Appends a record to the answers, or to the additional section. Answers
-    /// come before additional records. `data` writes what the record says.
+    /// Appends a record to a section; sections are written in their order.
+    /// `data` writes what the record says.
     ///
     /// # Errors
     /// [`ShortBuffer`], also for what is no name; nothing was appended then.
@@ -474,15 +474,13 @@ impl<'a> Builder<'a> {
             data(b)?;
             b.w.close(open)
         })?;
-        if section == Section::Additional {
-            self.additionals += 1;
-        } else {
-            self.answers += 1;
+        if let Some(count) = self.counts.get_mut(section as usize) {
+            *count += 1;
         }
         Ok(())
     }
 
-    /// Appends an address as an answer.
+    /// Appends an address.
     ///
     /// # Errors
     /// [`ShortBuffer`], also for what is no name.
@@ -498,6 +496,34 @@ impl<'a> Builder<'a> {
         self.record(section, name, kind, cache_flush, ttl, |b| match addr {
             IpAddr::V4(ip) => b.bytes(&ip.octets()),
             IpAddr::V6(ip) => b.bytes(&ip.octets()),
+        })
+    }
+
+    /// Appends an NSEC: that the name has records of `kinds` and of no other
+    /// type (RFC 6762, Section 6.1). Types up to 255 only.
+    ///
+    /// # Errors
+    /// [`ShortBuffer`], also for what is no name.
+    pub fn nsec(
+        &mut self,
+        section: Section,
+        name: &str,
+        cache_flush: bool,
+        ttl: u32,
+        kinds: impl Iterator<Item = RecordType>,
+    ) -> Result<(), ShortBuffer> {
+        let mut bits = [0u8; 32];
+        let mut len = 0;
+        for RecordType(kind) in kinds.filter(|k| k.0 < 256) {
+            if let Some(octet) = bits.get_mut(usize::from(kind / 8)) {
+                *octet |= 0x80 >> (kind % 8);
+                len = len.max(kind as u8 / 8 + 1);
+            }
+        }
+        self.record(section, name, RecordType::NSEC, cache_flush, ttl, |b| {
+            b.name(name)?;
+            b.bytes(&[0, len])?;
+            b.bytes(bits.get(..usize::from(len)).unwrap_or_default())
         })
     }
 
@@ -540,7 +566,8 @@ impl<'a> Builder<'a> {
 
     /// The message's length.
     pub fn finish(mut self) -> usize {
-        let counts = [self.questions, self.answers, 0, self.additionals];
+        let [answers, authorities, additionals] = self.counts;
+        let counts = [self.questions, answers, authorities, additionals];
         for (field, count) in
             self.w.written_mut().get_mut(4..HEADER_LEN).unwrap_or_default().chunks_mut(2).zip(counts)
         {
@@ -557,6 +584,61 @@ impl<'a> Builder<'a> {
             self.w.truncate(before);
         }
         result
+    }
+}
+
+/// The name of a host whose address is not to be seen: a random UUID, then
+/// `.local` (draft-ietf-mmusic-mdns-ice-candidates, Section 3.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct UuidName([u8; 16]);
+
+impl UuidName {
+    /// Octets of the name as text.
+    pub const LEN: usize = 42;
+
+    /// A name of `random` octets, "a version 4 UUID".
+    pub fn new(random: [u8; 16]) -> Self {
+        let bits = u128::from_be_bytes(random);
+        let version = bits & !(0xf << 76) | 4 << 76;
+        Self((version & !(3 << 62) | 2 << 62).to_be_bytes())
+    }
+
+    /// Reads a name; of any version, and in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (uuid, domain) = text.split_at_checked(36)?;
+        if !domain.eq_ignore_ascii_case(".local") {
+            return None;
+        }
+        let mut bits = 0u128;
+        for (i, octet) in uuid.bytes().enumerate() {
+            if matches!(i, 8 | 13 | 18 | 23) {
+                (octet == b'-').then_some(())?;
+            } else {
+                bits = bits << 4 | u128::from(char::from(octet).to_digit(16)?);
+            }
+        }
+        Some(Self(bits.to_be_bytes()))
+    }
+
+    /// The name as text.
+    pub fn to_text(self) -> heapless::String<{ Self::LEN }> {
+        let mut text = heapless::String::new();
+        // It has the length that was made room for.
+        let _ = fmt::Write::write_fmt(&mut text, format_args!("{self}"));
+        text
+    }
+}
+
+impl fmt::Display for UuidName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, octet) in self.0.iter().enumerate() {
+            if matches!(i, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{octet:02x}")?;
+        }
+        f.write_str(".local")
     }
 }
 
@@ -650,6 +732,46 @@ mod tests {
             assert_eq!(b.question("abc.local", RecordType::A, false), Err(ShortBuffer));
             let n = b.finish();
             assert_eq!((n, walk(&buf[..n])), (HEADER_LEN, 0));
+        }
+    }
+
+    #[test]
+    fn what_a_name_lacks_is_said() {
+        let mut buf = [0xff; 200];
+        let mut b = Builder::query(&mut buf, 0).unwrap();
+        b.question("a.local", RecordType::ANY, false).unwrap();
+        b.address(Section::Authority, "a.local", false, 120, "192.0.2.1".parse().unwrap()).unwrap();
+        let kinds = [RecordType::A, RecordType::AAAA];
+        b.nsec(Section::Additional, "a.local", true, 120, kinds.into_iter()).unwrap();
+        let n = b.finish();
+        let m = Message::parse(&buf[..n]).unwrap();
+        let records: Vec<_> = m.records().collect();
+        assert_eq!(
+            records.iter().map(|(s, _)| *s).collect::<Vec<_>>(),
+            [Section::Authority, Section::Additional]
+        );
+        // "the bitmap ... 0x40 0x00 0x00 0x08": A is bit 1, AAAA is bit 28.
+        assert_eq!(records[1].1.data, Data::Other(b"\xc0\x0c\0\x04\x40\0\0\x08"));
+    }
+
+    #[test]
+    fn a_uuid_name_reads_as_it_was_written() {
+        let name = UuidName::new([0xff; 16]);
+        assert_eq!(name.to_string(), "ffffffff-ffff-4fff-bfff-ffffffffffff.local");
+        assert_eq!(UuidName::new([0; 16]).to_text(), "00000000-0000-4000-8000-000000000000.local");
+        assert_eq!(UuidName::parse("FFFFFFFF-ffff-4fff-bfff-ffffffffffff.LOCAL"), Some(name));
+        let text = name.to_text();
+        for n in 0..text.len() {
+            assert_eq!(UuidName::parse(&text[..n]), None, "{}", &text[..n]);
+        }
+        for bad in [
+            "printer.local",
+            "ffffffff-ffff-4fff-bfff-ffffffffffff.local.",
+            "ffffffff-ffff-4fff-bfff-fffffffffff\u{e9}.local",
+            "ffffffff+ffff-4fff-bfff-ffffffffffff.local",
+            "ffffffff-ffff-4fff-bfff-ffffffffffff.com",
+        ] {
+            assert_eq!(UuidName::parse(bad), None, "{bad}");
         }
     }
 
