@@ -1,9 +1,9 @@
 //! Local and remote candidates, credentials, restart.
 
-use super::pairs::local_preference;
+use super::pairs::{Readiness, priority};
 use super::{Agent, ConnectionState, GatheringState};
 use crate::env::{Env, Rng, TransportContext, TransportProtocol};
-use crate::wire::candidate::{Candidate, CandidateAddress, CandidateType};
+use crate::wire::candidate::{Candidate, CandidateAddress, CandidateType, TcpType};
 use core::net::{IpAddr, SocketAddr};
 
 /// Our ufrag and password.
@@ -80,8 +80,14 @@ pub struct LocalCandidate {
     pub base: SocketAddr,
     /// How it came about.
     pub kind: CandidateType,
-    /// How the octets travel.
+    /// How the octets travel to the peer, as far as a relay if there is one.
     pub protocol: TransportProtocol,
+    /// Which end opens the stream; `None` is UDP.
+    pub tcp_type: Option<TcpType>,
+    /// What the peer is told as related address (RFC 8839, Section 5.1).
+    pub related: Option<SocketAddr>,
+    /// The server that it came from.
+    pub server: Option<CandidateServer>,
     /// RFC 8445, Section 5.1.2.
     pub priority: u32,
     /// Equal for candidates of one type and base address.
@@ -90,10 +96,41 @@ pub struct LocalCandidate {
     pub alive: bool,
 }
 
+/// Where a server-reflexive or relayed candidate comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct CandidateServer {
+    /// The number of the server's URL.
+    pub url: u8,
+    /// How the octets travel to it: W3C's `relayProtocol`.
+    pub protocol: TransportProtocol,
+}
+
+/// A candidate that a server gave, as it is told to an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerCandidate {
+    /// Server-reflexive or relayed.
+    pub kind: CandidateType,
+    /// Where the peer reaches it.
+    pub addr: SocketAddr,
+    /// The address of the socket; of a relayed candidate, `addr`.
+    pub base: SocketAddr,
+    /// What the peer is told as related address.
+    pub related: Option<SocketAddr>,
+    /// The server.
+    pub server: Option<CandidateServer>,
+}
+
 impl LocalCandidate {
-    /// Whether the peer is told of it: of peer-reflexive ones it knows.
+    /// Whether the peer may be told of it: of peer-reflexive ones it knows.
     pub(crate) fn is_signalled(&self) -> bool {
         self.alive && self.kind != CandidateType::PeerReflexive
+    }
+
+    /// Whether checks go out from it. Reflexive candidates are checked from
+    /// their base, where the host candidate is checked already.
+    fn is_base(&self) -> bool {
+        self.alive && matches!(self.kind, CandidateType::Host | CandidateType::Relayed)
     }
 
     /// Calls `write` with the candidate as the signalling carries it.
@@ -105,12 +142,12 @@ impl LocalCandidate {
         write(Candidate {
             foundation,
             component: 1,
-            tcp_type: None,
+            tcp_type: self.tcp_type,
             priority: self.priority,
             address: CandidateAddress::Ip(self.addr.ip()),
             port: self.addr.port(),
             kind: self.kind,
-            related: (self.kind != CandidateType::Host).then_some(self.base),
+            related: self.related,
             ufrag,
         })
     }
@@ -123,7 +160,19 @@ pub(super) struct RemoteCandidate {
     pub(super) priority: u32,
     pub(super) kind: CandidateType,
     pub(super) foundation: u32,
+    pub(super) tcp_type: Option<TcpType>,
 }
+
+impl RemoteCandidate {
+    /// Whether it is at the other end of `path`.
+    pub(super) fn is_at(&self, path: &TransportContext) -> bool {
+        self.addr == path.peer_addr && self.tcp_type.is_some() == is_tcp(path)
+    }
+}
+
+/// "the port ... MUST be set to 9 (i.e., Discard)" where an active candidate
+/// has none (RFC 6544, Section 4.5).
+const DISCARD_PORT: u16 = 9;
 
 impl Agent {
     /// Our credentials of this generation.
@@ -149,64 +198,166 @@ impl Agent {
         }
     }
 
-    /// Tells of an address of ours at which a socket listens. `false` when
-    /// there is no room for it.
+    /// Tells of an address of ours. With UDP a socket is bound to it. With TCP
+    /// a listener is, and there is a passive candidate; port 0 (or 9) says that
+    /// nothing listens. In both cases streams can be opened from it, and there
+    /// is an active candidate (RFC 6544). `external` is the address that a 1:1
+    /// NAT maps it to, which the peer is told instead. `false` when there is no
+    /// room for it.
     pub fn add_local_address(
         &mut self,
         env: &mut Env<'_>,
         addr: SocketAddr,
         protocol: TransportProtocol,
+        external: Option<IpAddr>,
     ) -> bool {
-        if self.closed || protocol != TransportProtocol::Udp {
-            return false;
+        let public = SocketAddr::new(external.unwrap_or(addr.ip()), addr.port());
+        let added = !self.closed
+            && match protocol {
+                TransportProtocol::Udp => self.add_host(public, addr, None),
+                TransportProtocol::Tcp => {
+                    let listens = addr.port() != 0 && addr.port() != DISCARD_PORT;
+                    let passive = !listens || self.add_host(public, addr, Some(TcpType::Passive));
+                    let at = |ip| SocketAddr::new(ip, DISCARD_PORT);
+                    let active = self.config.lite
+                        || self.add_host(at(public.ip()), at(addr.ip()), Some(TcpType::Active));
+                    passive && active
+                }
+                // Towards servers only.
+                TransportProtocol::Tls => false,
+            };
+        if added {
+            self.pair_all(env);
+            self.update_state(env.now);
         }
-        if let Some(known) = self.locals.iter_mut().find(|c| c.base == addr && c.kind == CandidateType::Host)
-        {
+        added
+    }
+
+    fn add_host(&mut self, addr: SocketAddr, base: SocketAddr, tcp_type: Option<TcpType>) -> bool {
+        let known = |c: &&mut LocalCandidate| {
+            c.base == base && c.kind == CandidateType::Host && c.tcp_type == tcp_type
+        };
+        if let Some(known) = self.locals.iter_mut().find(known) {
             known.alive = true;
-        } else if self.push_local(addr, addr, CandidateType::Host).is_none() {
+            return true;
+        }
+        let host = ServerCandidate { kind: CandidateType::Host, addr, base, related: None, server: None };
+        self.push_local(&host, tcp_type).is_some()
+    }
+
+    /// Tells of a candidate that a server gave. One that says nothing new is
+    /// passed over. `false` when there is no room for it.
+    pub fn add_server_candidate(&mut self, env: &mut Env<'_>, candidate: &ServerCandidate) -> bool {
+        if self.closed {
             return false;
         }
+        let same = |c: &&mut LocalCandidate| {
+            c.base == candidate.base && c.addr == candidate.addr && c.tcp_type.is_none()
+        };
+        let known = self.locals.iter_mut().find(same);
+        let redundant = match known {
+            // "A candidate is redundant if ... its transport address equals
+            // that of another candidate, and its base equals the base of that
+            // other" (RFC 8445, Section 5.1.3).
+            Some(known) if known.alive => known.kind != CandidateType::PeerReflexive,
+            Some(known) if known.kind == candidate.kind => {
+                known.alive = true;
+                true
+            }
+            _ => false,
+        };
+        let added = redundant || self.push_local(candidate, None).is_some();
         self.pair_all(env);
         self.update_state(env.now);
-        true
+        added
     }
 
     /// Adds a candidate of our own; returns its index.
     pub(super) fn push_local(
         &mut self,
-        addr: SocketAddr,
-        base: SocketAddr,
-        kind: CandidateType,
+        candidate: &ServerCandidate,
+        tcp_type: Option<TcpType>,
     ) -> Option<usize> {
-        let alike = self.locals.iter().position(|c| c.base.ip() == base.ip() && c.kind == kind);
+        let ServerCandidate { kind, addr, base, related, server } = *candidate;
+        if self.locals.is_full() {
+            self.forget_dead_locals();
+        }
+        // "Two candidates have the same foundation when ... they have the same
+        // type ..., their bases have the same IP address ..., STUN or TURN
+        // servers ... have the same IP address ..., they were obtained using
+        // the same transport protocol" (RFC 8445, Section 5.1.1.3).
+        let alike = self.locals.iter().find(|c| {
+            let same = (c.kind, c.server, c.tcp_type.is_some()) == (kind, server, tcp_type.is_some());
+            same && (c.base.ip() == base.ip() || kind == CandidateType::Relayed)
+        });
         let index = self.locals.len();
-        let foundation = match alike.and_then(|i| self.locals.get(i)) {
+        let foundation = match alike {
             Some(c) => c.foundation,
-            None => u8::try_from(index + 1).ok()?,
+            None => (1..=u8::MAX).find(|f| self.locals.iter().all(|c| c.foundation != *f))?,
         };
         let candidate = LocalCandidate {
             addr,
             base,
             kind,
-            protocol: TransportProtocol::Udp,
-            priority: kind.preference() << 24 | local_preference(base, index) << 8 | 255,
+            protocol: if tcp_type.is_some() { TransportProtocol::Tcp } else { TransportProtocol::Udp },
+            tcp_type,
+            related,
+            server,
+            priority: priority(kind, base, tcp_type, server.map(|s| s.protocol), index),
             foundation,
             alive: true,
         };
         self.locals.push(candidate).ok().map(|()| index)
     }
 
-    /// Tells that an address of ours is gone: its pairs go with it.
-    pub fn remove_local_address(&mut self, env: &mut Env<'_>, addr: SocketAddr) {
-        for candidate in self.locals.iter_mut().filter(|c| c.base == addr) {
+    /// Makes room. Those behind move up, and with them what is still to be
+    /// announced.
+    fn forget_dead_locals(&mut self) {
+        let gone = self.locals.iter().take(self.announced).filter(|c| !c.alive).count();
+        self.announced -= gone;
+        self.locals.retain(|c| c.alive);
+    }
+
+    /// The candidate of ours that `path` begins at.
+    pub(super) fn local_of(&self, path: &TransportContext) -> Option<LocalCandidate> {
+        let bases = || self.locals.iter().filter(|c| c.is_base() && c.tcp_type.is_some() == is_tcp(path));
+        let exact = bases().find(|c| c.base == path.local_addr);
+        // A stream that we have opened begins at a port of its own.
+        let active = || {
+            let active = || bases().filter(|c| c.tcp_type == Some(TcpType::Active));
+            active().find(|c| c.base.ip() == path.local_addr.ip()).or_else(|| active().next())
+        };
+        exact.or_else(|| if is_tcp(path) { active() } else { None }).copied()
+    }
+
+    /// Tells that an address of ours is gone: its pairs go with it, and what
+    /// servers saw of it.
+    pub fn remove_local_address(&mut self, env: &mut Env<'_>, addr: SocketAddr, protocol: TransportProtocol) {
+        let tcp = protocol != TransportProtocol::Udp;
+        let on = |local: SocketAddr| {
+            local == addr || tcp && local.ip() == addr.ip() && [0, DISCARD_PORT].contains(&addr.port())
+        };
+        for candidate in self.locals.iter_mut().filter(|c| c.tcp_type.is_some() == tcp && on(c.base)) {
             candidate.alive = false;
         }
-        self.pairs.retain(|p| p.path.local_addr != addr);
-        if self.selected.is_some_and(|s| s.path.local_addr == addr) {
+        self.remove_paths(env, |path| is_tcp(path) == tcp && on(path.local_addr));
+    }
+
+    /// Tells that nothing comes or goes along some paths any more.
+    pub fn remove_paths(&mut self, env: &mut Env<'_>, mut gone: impl FnMut(&TransportContext) -> bool) {
+        if let Some(selected) = self.selected
+            && gone(&selected.path)
+        {
             self.selected = None;
             self.selected_changed = true;
+            self.lost_at = Some(env.now);
+        }
+        self.pairs.retain(|p| !gone(&p.path));
+        if self.selected.is_none() {
             self.select_best(env);
         }
+        // What can be tried again is.
+        self.pair_all(env);
         self.update_state(env.now);
     }
 
@@ -238,12 +389,18 @@ impl Agent {
         true
     }
 
-    /// Takes in a candidate of the peer. Names, TCP and other components are
+    /// Takes in a candidate of the peer. Names and other components are
     /// counted and ignored: a peer that hides behind a name shows its address
     /// by the checks that it sends.
     pub fn add_remote_candidate(&mut self, env: &mut Env<'_>, candidate: &Candidate<'_>) {
         let ip = match candidate.address {
-            CandidateAddress::Ip(ip) if candidate.tcp_type.is_none() && candidate.component == 1 => ip,
+            CandidateAddress::Ip(_) if candidate.tcp_type == Some(TcpType::Active) => {
+                // It opens streams to us.
+                self.remote_hidden = true;
+                self.update_state(env.now);
+                return;
+            }
+            CandidateAddress::Ip(ip) if candidate.component == 1 => ip,
             _ => {
                 self.counters.candidates_ignored += 1;
                 self.remote_hidden = true;
@@ -261,13 +418,18 @@ impl Agent {
             priority: candidate.priority,
             kind: candidate.kind,
             foundation: fold(candidate.foundation),
+            tcp_type: candidate.tcp_type,
         };
         self.push_remote(env, remote);
         self.update_state(env.now);
     }
 
     pub(super) fn push_remote(&mut self, env: &mut Env<'_>, remote: RemoteCandidate) {
-        if let Some(known) = self.remotes.iter_mut().find(|r| r.addr == remote.addr) {
+        if let Some(known) = self
+            .remotes
+            .iter_mut()
+            .find(|r| r.addr == remote.addr && r.tcp_type.is_some() == remote.tcp_type.is_some())
+        {
             // The signalled candidate that a check has run ahead of.
             if known.kind == CandidateType::PeerReflexive {
                 *known = remote;
@@ -316,6 +478,7 @@ impl Agent {
         self.gathering = GatheringState::New;
         self.first_valid_at = None;
         self.idle_since = None;
+        self.lost_at = None;
         if let Some(selected) = &mut self.selected {
             selected.nominated = false;
         } else {
@@ -370,7 +533,28 @@ pub(super) fn can_pair(a: IpAddr, b: IpAddr) -> bool {
     }
 }
 
-/// The path from a base of ours to an address of the peer.
-pub(super) fn path(base: SocketAddr, remote: SocketAddr) -> TransportContext {
-    TransportContext::udp(base, remote)
+/// The path from a base of ours to a candidate of the peer, and whether it can
+/// be used at once. `None` when the two are no pair.
+pub(super) fn path(
+    local: &LocalCandidate,
+    remote: &RemoteCandidate,
+) -> Option<(TransportContext, Readiness)> {
+    if !local.is_base() || !can_pair(local.base.ip(), remote.addr.ip()) && !local.base.ip().is_unspecified() {
+        return None;
+    }
+    let path = TransportContext {
+        transport_protocol: local.protocol,
+        ..TransportContext::udp(local.base, remote.addr)
+    };
+    match (local.tcp_type, remote.tcp_type) {
+        (None, None) if local.kind == CandidateType::Relayed => Some((path, Readiness::Blocked)),
+        (None, None) => Some((path, Readiness::Ready)),
+        (Some(TcpType::Active), Some(_)) => Some((path, Readiness::Blocked)),
+        // Who is passive waits.
+        _ => None,
+    }
+}
+
+pub(super) fn is_tcp(path: &TransportContext) -> bool {
+    path.transport_protocol != TransportProtocol::Udp
 }

@@ -1,12 +1,12 @@
 //! Connectivity checks (RFC 8445, Section 7).
 
-use super::candidates::RemoteCandidate;
-use super::pairs::PairState;
+use super::candidates::{RemoteCandidate, ServerCandidate, is_tcp};
+use super::pairs::{PairState, Readiness, TCP_PENALTY};
 use super::{Agent, ConnectionState};
-use crate::env::{Env, Instant, Transmit, TransportContext};
-use crate::stun::{Due, Transaction};
+use crate::env::{EcnCodepoint, Env, Instant, Transmit, TransportContext};
+use crate::stun::{Due, Schedule, Transaction};
 use crate::wire::ShortBuffer;
-use crate::wire::candidate::CandidateType;
+use crate::wire::candidate::{CandidateType, TcpType};
 use crate::wire::stun::{AttributeType, Builder, Class, Message, Method, TransactionId, error_code};
 
 /// An answer that waits to be sent: why, not its octets.
@@ -46,7 +46,7 @@ impl Agent {
         if self.closed {
             return;
         }
-        let ours = self.locals.iter().any(|c| c.base == path.local_addr && c.alive);
+        let ours = self.local_of(path).is_some_and(|local| self.may_use(&local));
         let message = match Message::parse(datagram) {
             Ok(m) if ours && m.method == Method::BINDING && m.fingerprint() != Some(false) => m,
             _ => {
@@ -183,13 +183,12 @@ impl Agent {
     /// A check of the peer that was answered: learns its candidate, checks
     /// the pair in return, and notes the nomination.
     fn handle_check(&mut self, env: &mut Env<'_>, check: EarlyCheck) {
-        let local = self.locals.iter().find(|c| c.base == check.path.local_addr && c.alive).copied();
-        let Some(local) = local.filter(|c| c.kind == CandidateType::Host) else {
+        let Some(local) = self.local_of(&check.path) else {
             self.counters.noise += 1;
             return;
         };
         let addr = check.path.peer_addr;
-        let known = self.remotes.iter().find(|r| r.addr == addr).copied();
+        let known = self.remotes.iter().find(|r| r.is_at(&check.path)).copied();
         let remote = known.unwrap_or(RemoteCandidate {
             addr,
             priority: check.priority,
@@ -197,18 +196,24 @@ impl Agent {
             // "The foundation of the candidate is set to an arbitrary value,
             // different from the foundations of all other remote candidates."
             foundation: u32::from(addr.port()) << 16 | self.remotes.len() as u32,
+            tcp_type: is_tcp(&check.path).then_some(TcpType::Active),
         });
         if known.is_none() {
             // Without room the pair is formed all the same.
             let _ = self.remotes.push(remote);
         }
-        let Some(index) = self.pair(env, &local, &remote) else {
+        let path = TransportContext { ecn: EcnCodepoint::NotEct, dscp: 0, ..check.path };
+        let Some(index) = self.pair(env, &local, &remote, path, Readiness::Ready) else {
             self.counters.requests_dropped += 1;
             return;
         };
-        let (lite, schedule) = (self.config.lite, self.config.schedule);
+        let (lite, schedule) = (self.config.lite, schedule(&self.config.schedule, &check.path));
         let controlling = self.controlling;
         let Some(pair) = self.pairs.get_mut(index) else { return };
+        // What comes along it can go along it.
+        if pair.is_blocked() {
+            pair.readiness = Readiness::Ready;
+        }
         pair.stats.requests_received += 1;
         if check.use_candidate && !controlling {
             pair.nominated_by_peer = Some(env.now);
@@ -290,19 +295,25 @@ impl Agent {
             self.counters.noise += 1;
             return;
         };
+        let known = self.locals.iter().any(|c| c.addr == mapped && c.base == path.local_addr && c.alive);
         let round_trip = pair.check.take().and_then(|c| c.round_trip(env.now));
         pair.stats.responses_received += 1;
         pair.stats.current_round_trip_time = round_trip.or(pair.stats.current_round_trip_time);
         pair.stats.total_round_trip_time += round_trip.unwrap_or_default();
         pair.state = PairState::Succeeded;
-        if mapped != pair.path.local_addr {
+        // A stream of ours begins at a port of its own, which is no news.
+        let reflexive =
+            mapped != pair.path.local_addr && !is_tcp(path) && pair.local_kind == CandidateType::Host;
+        if reflexive && !known {
             pair.local_kind = CandidateType::PeerReflexive;
         }
         let nominated = core::mem::take(&mut pair.nominating) && self.controlling;
         let (id, foundation, base) = (pair.id, pair.foundation, pair.path.local_addr);
-        if mapped != base && !self.locals.iter().any(|c| c.addr == mapped && c.base == base) {
+        if reflexive && !known {
             // For statistics; checks go out from the base anyway.
-            let _ = self.push_local(mapped, base, CandidateType::PeerReflexive);
+            let kind = CandidateType::PeerReflexive;
+            let seen = ServerCandidate { kind, addr: mapped, base, related: Some(base), server: None };
+            let _ = self.push_local(&seen, None);
         }
         for other in self.pairs.iter_mut() {
             if other.foundation == foundation && other.state == PairState::Frozen {
@@ -331,11 +342,10 @@ impl Agent {
 
     /// The next check that is due.
     pub(super) fn poll_check(&mut self, env: &mut Env<'_>, out: &mut [u8]) -> Option<Transmit> {
-        let schedule = self.config.schedule;
-        let mut repeat = self
-            .pairs
-            .iter()
-            .position(|p| p.check.is_some_and(|c| c.was_sent() && c.due(&schedule, env.now) == Due::Send));
+        let config = self.config.schedule;
+        let mut repeat = self.pairs.iter().position(|p| {
+            p.check.is_some_and(|c| c.was_sent() && c.due(&schedule(&config, &p.path), env.now) == Due::Send)
+        });
         if repeat.is_none() && self.next_check <= env.now {
             repeat = self.next_pair();
             if repeat.is_some() {
@@ -354,13 +364,13 @@ impl Agent {
         pair.triggered = false;
         pair.stats.requests_sent += 1;
         let check = pair.check.as_mut()?;
-        check.sent(&schedule, env.now);
+        check.sent(&schedule(&config, &pair.path), env.now);
         // Only who controls nominates; the role may have changed since.
         let (id, path, nominating) = (check.id, pair.path, pair.nominating && self.controlling);
         let (generation, kind_priority) = (pair.generation, pair.local_priority);
         // "the PRIORITY ... equal to the value that would be assigned, to a
         // candidate if it was learned as a peer-reflexive candidate".
-        let priority = CandidateType::PeerReflexive.preference() << 24 | kind_priority & 0x00ff_ffff;
+        let priority = reflexive_priority(&path, kind_priority);
         let len = self.write_request(id, generation, priority, nominating, out)?;
         Some(Transmit::datagram(path, len))
     }
@@ -370,6 +380,7 @@ impl Agent {
     fn next_pair(&self) -> Option<usize> {
         let wants = |p: &super::Pair| {
             p.generation == self.generation
+                && !p.is_blocked()
                 && (matches!(p.state, PairState::Waiting | PairState::Frozen)
                     || p.nominating && p.check.is_none())
         };
@@ -407,8 +418,9 @@ impl Agent {
 
     /// Gives up the checks that were not answered.
     pub(super) fn expire_checks(&mut self, now: Instant) {
-        let schedule = self.config.schedule;
+        let config = self.config.schedule;
         for pair in self.pairs.iter_mut() {
+            let schedule = schedule(&config, &pair.path);
             if pair.check.is_some_and(|c| c.due(&schedule, now) == Due::TimedOut) {
                 pair.check = None;
                 pair.nominating = false;
@@ -425,6 +437,19 @@ impl Agent {
         let fresh = self.next_pair().map(|_| self.next_check);
         [repeats, fresh].into_iter().flatten().min()
     }
+}
+
+/// When a check along `path` is sent again. Over a stream it is not: "Reliability
+/// of STUN over TCP ... is handled by TCP itself, and there are no
+/// retransmissions at the STUN protocol level" (RFC 8489, Section 6.2.2).
+fn schedule(config: &Schedule, path: &TransportContext) -> Schedule {
+    if is_tcp(path) { Schedule { transmissions: 1, last_wait: 16, ..*config } } else { *config }
+}
+
+/// The PRIORITY of a check from a candidate of this priority.
+pub(super) fn reflexive_priority(path: &TransportContext, local: u32) -> u32 {
+    let penalty = if is_tcp(path) { TCP_PENALTY } else { 0 };
+    (CandidateType::PeerReflexive.preference() - penalty) << 24 | local & 0x00ff_ffff
 }
 
 fn write_response(

@@ -1,8 +1,8 @@
 //! Consent freshness (RFC 7675), and the state that follows from it.
 
+use super::checks::reflexive_priority;
 use super::{Agent, Config, ConnectionState, GatheringState};
 use crate::env::{Env, Instant, Transmit, TransportContext};
-use crate::wire::candidate::CandidateType;
 use crate::wire::stun::TransactionId;
 use core::time::Duration;
 
@@ -69,7 +69,7 @@ impl Agent {
         let generation = self.consent.generation;
         let pair = self.selected_pair()?;
         pair.stats.requests_sent += 1;
-        let priority = CandidateType::PeerReflexive.preference() << 24 | pair.local_priority & 0x00ff_ffff;
+        let priority = reflexive_priority(&selected.path, pair.local_priority);
         // Renewed, so that a controlled peer that follows the last nomination
         // stays where it is.
         let nominate = self.controlling && selected.nominated;
@@ -138,6 +138,9 @@ impl Agent {
 
     /// When waiting for something to try is over.
     pub(super) fn patience_deadline(&self) -> Option<Instant> {
+        if let Some(at) = self.lost_at {
+            return (self.state != ConnectionState::Failed).then_some(at + self.config.failed_timeout);
+        }
         (self.state == ConnectionState::Checking).then_some(self.idle_since? + self.config.patience)
     }
 
@@ -146,9 +149,15 @@ impl Agent {
         if self.closed || self.state == ConnectionState::Failed && self.selected.is_none() {
             return;
         }
-        let active = self.pairs.iter().any(|p| p.generation == self.generation && p.is_active());
+        // Once there is a path no streams are opened for others.
+        let settled = self.selected.is_some();
+        let active = self
+            .pairs
+            .iter()
+            .any(|p| p.generation == self.generation && p.is_active() && !(settled && p.is_blocked()));
         if self.selected.is_some() {
             self.idle_since = None;
+            self.lost_at = None;
             let silent = now - self.consent.heard >= self.config.disconnected_timeout;
             let done = !active && self.remote_ended && self.gathering == GatheringState::Complete;
             self.state = if silent {
@@ -158,6 +167,11 @@ impl Agent {
             } else {
                 ConnectionState::Connected
             };
+            return;
+        }
+        if let Some(at) = self.lost_at {
+            let over = now - at >= self.config.failed_timeout;
+            self.state = if over { ConnectionState::Failed } else { ConnectionState::Disconnected };
             return;
         }
         let begun = self.remote.is_some()

@@ -9,6 +9,7 @@
 //! | `pairs` | the check list: forming, pruning, states |
 //! | `checks` | connectivity checks: requests, responses, role conflicts |
 //! | `selection` | nomination, the selected pair |
+//! | `unblock` | paths that want a stream or a permission first |
 //! | `consent` | consent freshness, the connection's state |
 
 mod candidates;
@@ -16,12 +17,13 @@ mod checks;
 mod consent;
 mod pairs;
 mod selection;
+mod unblock;
 
 #[cfg(all(test, feature = "rust-crypto"))]
 mod tests;
 
-pub use candidates::{Credentials, LocalCandidate};
-pub use pairs::{PairState, PairStats};
+pub use candidates::{CandidateServer, Credentials, LocalCandidate, ServerCandidate};
+pub use pairs::{PairId, PairState, PairStats};
 
 use crate::crypto::Hashes;
 use crate::env::{Env, Instant, Transmit, TransportContext};
@@ -31,7 +33,7 @@ use candidates::{RemoteCandidate, RemoteCredentials};
 use checks::{EarlyCheck, Response};
 use consent::Consent;
 use core::time::Duration;
-use pairs::{Pair, PairId};
+use pairs::Pair;
 
 /// How much an agent may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub struct Config {
     /// Whether it is a lite agent: it answers checks and sends none. Only for
     /// hosts that everyone can reach.
     pub lite: bool,
+    /// Whether only relayed candidates are told and used.
+    pub relay_only: bool,
     /// "Ta": the least time between two new checks.
     pub pacing: Duration,
     /// When a check is sent again and given up.
@@ -96,6 +100,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             lite: false,
+            relay_only: false,
             pacing: Duration::from_millis(50),
             schedule: Schedule { rto: Duration::from_millis(500), transmissions: 6, last_wait: 8 },
             nomination_delay: Duration::from_millis(150),
@@ -203,6 +208,11 @@ pub struct Agent {
 
     selected: Option<Selected>,
     first_valid_at: Option<Instant>,
+    /// When the path in use went away, by what the owner told: until there is
+    /// another, or `failed_timeout` is over, one may yet come.
+    lost_at: Option<Instant>,
+    /// Not before this are streams asked for.
+    streams_from: Option<Instant>,
     /// When there was nothing left to try.
     idle_since: Option<Instant>,
     consent: Consent,
@@ -266,6 +276,8 @@ impl Agent {
             next_check: env.now,
             selected: None,
             first_valid_at: None,
+            lost_at: None,
+            streams_from: None,
             idle_since: None,
             consent: Consent::default(),
             state: ConnectionState::New,
@@ -391,7 +403,7 @@ impl Agent {
         {
             self.announced += 1;
             let candidate = self.locals.get(usize::from(index));
-            if candidate.is_some_and(LocalCandidate::is_signalled) {
+            if candidate.is_some_and(|c| c.is_signalled() && self.may_use(c)) {
                 return Some(Event::LocalCandidate(index));
             }
             return self.poll_event();
@@ -420,6 +432,7 @@ impl Agent {
             self.nomination_deadline(),
             self.consent_deadline(),
             self.patience_deadline(),
+            self.streams_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -431,6 +444,7 @@ impl Agent {
         if self.closed {
             return;
         }
+        self.streams_from.take_if(|at| *at <= env.now);
         self.expire_checks(env.now);
         self.leave_silent(env);
         self.nominate(env);

@@ -1,16 +1,29 @@
 //! The check list: forming, pruning, states (RFC 8445, Section 6.1.2).
 
-use super::candidates::{RemoteCandidate, can_pair, path};
+use super::candidates::{RemoteCandidate, path};
 use super::{Agent, LocalCandidate};
-use crate::env::{Env, TransportContext};
+use crate::env::{Env, TransportContext, TransportProtocol};
 use crate::stun::Transaction;
-use crate::wire::candidate::CandidateType;
+use crate::wire::candidate::{CandidateType, TcpType};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 /// The number of a pair, never used twice in a generation of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct PairId(u32);
+pub struct PairId(u32);
+
+/// Whether checks can be sent along a pair's path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// They can.
+    Ready,
+    /// A stream is to be opened first, or a permission to be had.
+    Blocked,
+    /// That was asked for.
+    Asked,
+    /// They can, along a stream that was opened for it.
+    Opened,
+}
 
 /// The state of a pair (RFC 8445, Section 6.1.2.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +71,7 @@ pub(super) struct Pair {
     pub(super) priority: u64,
     pub(super) generation: u8,
     pub(super) state: PairState,
+    pub(super) readiness: Readiness,
     pub(super) check: Option<Transaction>,
     /// Whether the check in progress began with us controlling.
     pub(super) check_controlling: bool,
@@ -80,6 +94,18 @@ impl Pair {
         matches!(self.state, PairState::Frozen | PairState::Waiting | PairState::InProgress)
     }
 
+    /// Whether a stream or a permission is still missing.
+    pub(super) fn is_blocked(&self) -> bool {
+        matches!(self.readiness, Readiness::Blocked | Readiness::Asked)
+    }
+
+    /// Whether it is of these two, and its stream was opened.
+    fn was_opened_for(&self, local: &LocalCandidate, remote: &RemoteCandidate) -> bool {
+        self.readiness == Readiness::Opened
+            && self.foundation.0 == local.foundation
+            && self.path.peer_addr == remote.addr
+    }
+
     pub(super) fn kinds(&self) -> (CandidateType, CandidateType) {
         (self.local_kind, self.remote_kind)
     }
@@ -95,9 +121,41 @@ impl Pair {
     }
 }
 
+/// The priority of a candidate of ours (RFC 8445, Section 5.1.2).
+pub(super) fn priority(
+    kind: CandidateType,
+    base: SocketAddr,
+    tcp_type: Option<TcpType>,
+    relay: Option<TransportProtocol>,
+    index: usize,
+) -> u32 {
+    // "it is RECOMMENDED ... type preferences ... lower" for TCP (RFC 6544,
+    // Section 4.2); a relay that is reached over TCP is slower than one over
+    // UDP, and over TLS slower still.
+    let kind = match (kind, tcp_type, relay) {
+        (CandidateType::Relayed, _, Some(TransportProtocol::Udp)) => 2,
+        (CandidateType::Relayed, _, Some(TransportProtocol::Tcp)) => 1,
+        (kind, None, _) => kind.preference(),
+        (kind, Some(_), _) => kind.preference().saturating_sub(TCP_PENALTY),
+    };
+    let local = local_preference(base, index);
+    // "local preference = (2^13) * direction-pref + other-pref"; "host
+    // candidates ... active 6, passive 4, S-O 2" (RFC 6544, Section 4.2).
+    let local = match tcp_type {
+        None => local,
+        Some(TcpType::Active) => 6 << 13 | local >> 3,
+        Some(TcpType::Passive) => 4 << 13 | local >> 3,
+        Some(TcpType::SimultaneousOpen) => 2 << 13 | local >> 3,
+    };
+    kind << 24 | local << 8 | 255
+}
+
+/// How much lower the type preference of TCP candidates is.
+pub(super) const TCP_PENALTY: u32 = 36;
+
 /// The local preference of a candidate: IPv6 before IPv4 (RFC 8421, Section
 /// 4), link-local last, in the order in which the addresses were told.
-pub(super) fn local_preference(base: SocketAddr, index: usize) -> u32 {
+fn local_preference(base: SocketAddr, index: usize) -> u32 {
     let class = match base.ip() {
         IpAddr::V6(ip) if ip.is_unicast_link_local() => 0x3fff,
         IpAddr::V6(_) => 0xffff,
@@ -119,16 +177,18 @@ impl Agent {
                 else {
                     continue;
                 };
-                // Reflexive candidates are checked from their base, where the
-                // host candidate is checked already.
-                if local.alive
-                    && local.kind == CandidateType::Host
-                    && can_pair(local.addr.ip(), remote.addr.ip())
+                if let Some((path, readiness)) = path(&local, &remote)
+                    && self.may_use(&local)
                 {
-                    self.pair(env, &local, &remote);
+                    self.pair(env, &local, &remote, path, readiness);
                 }
             }
         }
+    }
+
+    /// Whether the policy lets a candidate of ours be used.
+    pub(crate) fn may_use(&self, local: &LocalCandidate) -> bool {
+        !self.config.relay_only || local.kind == CandidateType::Relayed
     }
 
     /// The index of the pair, formed if it is not there; `None` when there is
@@ -138,10 +198,13 @@ impl Agent {
         env: &mut Env<'_>,
         local: &LocalCandidate,
         remote: &RemoteCandidate,
+        path: TransportContext,
+        readiness: Readiness,
     ) -> Option<usize> {
-        let path = path(local.base, remote.addr);
         let generation = self.generation;
-        let known = self.pairs.iter().position(|p| p.generation == generation && p.path.same_path(&path));
+        let known = self.pairs.iter().position(|p| {
+            p.generation == generation && (p.path.same_path(&path) || p.was_opened_for(local, remote))
+        });
         if known.is_some() {
             return known;
         }
@@ -161,6 +224,7 @@ impl Agent {
             priority: 0,
             generation,
             state: if frozen { PairState::Frozen } else { PairState::Waiting },
+            readiness,
             check: None,
             check_controlling: false,
             nominating: false,

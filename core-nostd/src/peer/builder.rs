@@ -5,6 +5,7 @@ use super::connection::{Counters, RTCPeerConnection};
 use super::jsep::Jsep;
 use super::limits::Limits;
 use super::signals::Signals;
+use super::streams::Streams;
 use crate::channel::Channels;
 use crate::crypto::CryptoProvider;
 use crate::dtls::{self, Certificate, CertificateError};
@@ -179,6 +180,7 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
             channels: Channels::new(&limits.channel)?,
             jsep: Jsep::new(limits.jsep, rng.next_u64())?,
             signals: Signals::new(now),
+            streams: Streams::new(&limits.streams)?,
             max_message_size: settings.sctp_max_message_size.min(limits.sctp.max_message_size),
             mtu: settings.mtu,
             include_loopback: settings.include_loopback_candidate,

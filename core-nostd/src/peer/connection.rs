@@ -10,6 +10,7 @@ use super::state::{
     RTCDtlsTransportState, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState,
     RTCSctpTransportState,
 };
+use super::streams::Streams;
 use crate::channel::{ChannelError, Channels, RTCDataChannelId, RTCDataChannelInit, WriteError};
 use crate::dtls::{self, Certificate, Operation, Outcome};
 use crate::env::{Env, Instant, Rng, TransportContext};
@@ -41,6 +42,7 @@ pub struct RTCPeerConnection {
     pub(super) channels: Channels,
     pub(super) jsep: Jsep,
     pub(super) signals: Signals,
+    pub(super) streams: Streams,
     pub(super) max_message_size: usize,
     pub(super) mtu: usize,
     pub(super) include_loopback: bool,
@@ -80,17 +82,27 @@ impl RTCPeerConnection {
     pub fn handle_event(&mut self, now: Instant, event: RTCEvent) {
         self.tick(now);
         if self.closing {
+            // Nothing is wanted any more.
+            if let RTCEvent::StreamOpened { id, transport } = event {
+                self.stream_opened(id, transport);
+                self.streams.close_all();
+            }
             return;
         }
         let env = &mut Env::new(self.now, &mut self.rng);
         match event {
             RTCEvent::LocalAddressAdded { addr, protocol } => {
                 if !addr.ip().is_loopback() || self.include_loopback {
-                    self.ice.add_local_address(env, addr, protocol);
+                    self.ice.add_local_address(env, addr, protocol, None);
                 }
             }
-            RTCEvent::LocalAddressRemoved { addr, protocol: _ } => self.ice.remove_local_address(env, addr),
+            RTCEvent::LocalAddressRemoved { addr, protocol } => {
+                self.ice.remove_local_address(env, addr, protocol);
+            }
             RTCEvent::EndOfLocalAddresses => self.ice.end_of_local_addresses(),
+            RTCEvent::StreamOpened { id, transport } => self.stream_opened(id, transport),
+            RTCEvent::StreamFailed { id } => self.stream_failed(id),
+            RTCEvent::StreamClosed { transport } => self.stream_closed(&transport),
         }
         self.progress();
     }
@@ -168,7 +180,12 @@ impl RTCPeerConnection {
         if self.closing {
             return None;
         }
-        let deadlines = [self.ice.poll_timeout(), self.dtls.poll_timeout(), self.sctp.poll_timeout()];
+        let deadlines = [
+            self.ice.poll_timeout(),
+            self.dtls.poll_timeout(),
+            self.sctp.poll_timeout(),
+            self.streams.poll_timeout(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 

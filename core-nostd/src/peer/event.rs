@@ -1,9 +1,10 @@
 //! What the connection reports, and what it is told.
 
 use crate::channel::RTCDataChannelId;
-use crate::env::TransportProtocol;
+use crate::env::{TransportContext, TransportProtocol};
 use crate::peer::jsep::RTCSignalingState;
 use crate::peer::state::{RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState};
+use crate::peer::streams::RTCStreamId;
 use core::net::SocketAddr;
 
 /// A signal from the connection. Small and `Copy`: it says that something can
@@ -28,6 +29,12 @@ pub enum RTCPeerConnectionEvent {
     OnConnectionStateChangeEvent(RTCPeerConnectionState),
     /// Something happened to a data channel.
     OnDataChannel(RTCDataChannelEvent),
+    /// A stream should be opened: see
+    /// [`stream_request`](crate::peer::RTCPeerConnection::stream_request).
+    OnStreamRequest(RTCStreamId),
+    /// This stream is not needed any more, or was never, or has lost its
+    /// rhythm: it should be closed, and nothing more told of it.
+    OnStreamClose(TransportContext),
     /// A step of the way to the first open channel was taken: what answers
     /// "why is it not connecting".
     OnMilestone(RTCMilestone),
@@ -109,8 +116,10 @@ impl RTCMilestoneStep {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RTCEvent {
-    /// A socket is bound to this address of an interface: gather from it. The
-    /// address is concrete, never unspecified.
+    /// An address of an interface: gather from it. With UDP a socket is bound
+    /// to it, and it is concrete, never unspecified. With TCP a listener is, or
+    /// none if the port is 0; in both cases streams can be opened from the
+    /// address (which may be unspecified if nothing listens).
     LocalAddressAdded {
         /// The socket's address.
         #[cfg_attr(feature = "defmt", defmt(Display2Format))]
@@ -128,4 +137,23 @@ pub enum RTCEvent {
     },
     /// Every address has been told: gathering may complete.
     EndOfLocalAddresses,
+    /// A stream is open.
+    StreamOpened {
+        /// The request that it is the answer to; `None` when a listener
+        /// accepted it.
+        id: Option<RTCStreamId>,
+        /// Its path, by which its octets are told from then on. The local
+        /// address of an accepted one is that of the listener.
+        transport: TransportContext,
+    },
+    /// A stream could not be opened.
+    StreamFailed {
+        /// The request.
+        id: RTCStreamId,
+    },
+    /// A stream has ended, by an error or by its other end.
+    StreamClosed {
+        /// Its path.
+        transport: TransportContext,
+    },
 }

@@ -25,6 +25,8 @@ pub struct Limits {
     pub channel: channel::Limits,
     /// Descriptions.
     pub jsep: super::jsep::Limits,
+    /// TCP and TLS.
+    pub streams: super::streams::Limits,
 }
 
 impl Limits {
@@ -35,6 +37,7 @@ impl Limits {
         sctp: sctp::Limits::TINY,
         channel: channel::Limits::TINY,
         jsep: super::jsep::Limits::TINY,
+        streams: super::streams::Limits::TINY,
     };
 
     /// For applications: messages of 256 KiB, as browsers have them.
@@ -44,6 +47,7 @@ impl Limits {
         sctp: sctp::Limits::DEFAULT,
         channel: channel::Limits::DEFAULT,
         jsep: super::jsep::Limits::DEFAULT,
+        streams: super::streams::Limits::DEFAULT,
     };
 
     /// For hubs that hold thousands of connections.
@@ -53,6 +57,7 @@ impl Limits {
         sctp: sctp::Limits::SERVER,
         channel: channel::Limits::SERVER,
         jsep: super::jsep::Limits::SERVER,
+        streams: super::streams::Limits::SERVER,
     };
 
     /// The octets of heap that one connection takes with these limits.
@@ -62,5 +67,6 @@ impl Limits {
             + self.sctp.heap_bytes()
             + self.channel.heap_bytes()
             + self.jsep.heap_bytes()
+            + self.streams.heap_bytes()
     }
 }

@@ -6,6 +6,8 @@
 //! | `connection` | the connection and what can be asked of it |
 //! | `receive` | datagrams in |
 //! | `transmit` | datagrams out, in one fixed order |
+//! | `way` | how a datagram travels along its path |
+//! | `streams` | TCP and TLS, which the caller opens |
 //! | `progress` | what one layer's state means for the next; events |
 //! | `negotiate` | offers, answers, candidates |
 //! | `data_channel` | a channel, seen through its connection |
@@ -25,7 +27,9 @@ mod receive;
 mod signals;
 mod state;
 mod stats;
+pub mod streams;
 mod transmit;
+mod way;
 
 pub use crate::channel::{
     ChannelError, RTCDataChannelId, RTCDataChannelInit, RTCDataChannelState, WriteError,
@@ -52,3 +56,4 @@ pub use state::{
 pub use stats::{
     RTCDataChannelStats, RTCIceCandidatePairStats, RTCPeerConnectionStats, RTCStatsReport, RTCTransportStats,
 };
+pub use streams::{RTCStreamId, RTCStreamPeer, RTCStreamRequest};

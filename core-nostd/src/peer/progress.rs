@@ -22,6 +22,7 @@ impl RTCPeerConnection {
         self.progress_ice();
         self.progress_dtls();
         self.progress_sctp();
+        self.progress_streams();
         self.update_connection_state();
     }
 
@@ -70,7 +71,7 @@ impl RTCPeerConnection {
     fn connect_sctp(&mut self) {
         self.signals.milestone(self.now, RTCMilestoneStep::DtlsConnected);
         let (head, tail) = self.dtls.overhead();
-        self.sctp.set_max_packet(self.mtu.saturating_sub(head + tail));
+        self.sctp.set_max_packet(self.mtu.saturating_sub(head + tail + self.way_overhead()));
         self.channels.set_parity(match self.dtls_role {
             Some(dtls::Role::Client) => Parity::Even,
             _ => Parity::Odd,
@@ -160,6 +161,12 @@ impl RTCPeerConnection {
         use RTCPeerConnectionEvent as Event;
         self.progress_sctp(); // resets come up when what was before is read
         if let Some(event) = self.signals.poll_states() {
+            return Some(event);
+        }
+        if self.closed {
+            self.streams.close_all();
+        }
+        if let Some(event) = self.streams.poll_event() {
             return Some(event);
         }
         if core::mem::take(&mut self.end_of_candidates) {

@@ -2,29 +2,36 @@
 
 use super::connection::RTCPeerConnection;
 use crate::dtls::Records;
-use crate::env::{Env, Instant, TransportContext};
+use crate::env::{Env, Instant, TransportContext, TransportProtocol};
 use crate::wire::demux::{PacketKind, classify};
 
 impl RTCPeerConnection {
     /// Takes in a datagram that came along `transport`, and decrypts it in
-    /// place. What does not belong to this connection is dropped and counted.
+    /// place; or a piece of a stream, of any size. What does not belong to this connection is dropped and counted.
     pub fn handle_read(&mut self, now: Instant, transport: TransportContext, datagram: &mut [u8]) {
         self.tick(now);
         if self.closing {
             return;
         }
-        match classify(datagram) {
-            Some(PacketKind::Stun) => {
-                self.ice.handle_read(&mut Env::new(self.now, &mut self.rng), &transport, datagram);
-            }
-            Some(PacketKind::Dtls) => self.handle_dtls(&transport, datagram),
-            // Media, and relays, have their places here.
-            Some(PacketKind::Rtp | PacketKind::Rtcp | PacketKind::TurnChannel) | None => {
-                self.counters.unknown += 1;
-                return;
-            }
+        match transport.transport_protocol {
+            TransportProtocol::Udp => self.handle_datagram(&transport, datagram),
+            TransportProtocol::Tcp | TransportProtocol::Tls => self.handle_stream(transport, datagram),
         }
         self.progress();
+    }
+
+    /// A datagram, by itself or from a stream.
+    pub(super) fn handle_datagram(&mut self, transport: &TransportContext, datagram: &mut [u8]) {
+        match classify(datagram) {
+            Some(PacketKind::Stun) => {
+                self.ice.handle_read(&mut Env::new(self.now, &mut self.rng), transport, datagram);
+            }
+            Some(PacketKind::Dtls) => self.handle_dtls(transport, datagram),
+            // Media has its place here.
+            Some(PacketKind::Rtp | PacketKind::Rtcp | PacketKind::TurnChannel) | None => {
+                self.counters.unknown += 1;
+            }
+        }
     }
 
     /// "the DTLS handshake ... only on validated pairs": what comes along

@@ -2,33 +2,35 @@
 //! layer builds on poll from its own state; there is no queue between them.
 
 use super::connection::RTCPeerConnection;
-use crate::env::{Env, Instant, Transmit};
+use crate::env::{Env, Instant, Transmit, TransportContext};
 use crate::mem::Datagram;
 
 impl RTCPeerConnection {
     /// Writes the next datagram to the front of `buf` and says where it goes.
     /// Call until `None`. `buf` should have
     /// [`SettingEngine::mtu`](super::SettingEngine::mtu) octets; less is a
-    /// smaller MTU.
+    /// smaller MTU. What goes to a stream is to be written to it whole; while
+    /// a stream takes nothing, do not call: SCTP then waits, and nothing piles
+    /// up.
     pub fn poll_write(&mut self, now: Instant, buf: &mut [u8]) -> Option<Transmit> {
         self.tick(now);
         if self.closed {
             return None;
         }
-        let env = &mut Env::new(self.now, &mut self.rng);
-        if !self.closing
-            && let Some(transmit) = self.ice.poll_write(env, buf)
+        while !self.closing
+            && let Some(transmit) = self.ice.poll_write(&mut Env::new(self.now, &mut self.rng), buf)
         {
-            return Some(transmit);
-        }
-        let path = self.ice.selected_path();
-        if let Some(path) = path {
-            if let Some(len) = self.dtls.poll_write(env, buf) {
-                return Some(Transmit::datagram(path, len));
+            if let Some(transmit) = self.wrap_moved(transmit, buf) {
+                return Some(transmit);
             }
-            if let Some(len) = self.poll_sctp(buf) {
+        }
+        if let Some((path, head)) = self.selected_way() {
+            if let Some(len) = self.poll_dtls(buf, head) {
+                return self.wrap(path, buf, len);
+            }
+            if let Some(len) = self.poll_sctp(buf, head) {
                 self.ice.note_sent(len);
-                return Some(Transmit::datagram(path, len));
+                return self.wrap(path, buf, len);
             }
         }
         if self.closing {
@@ -37,13 +39,25 @@ impl RTCPeerConnection {
         None
     }
 
-    fn poll_sctp(&mut self, buf: &mut [u8]) -> Option<usize> {
+    /// The selected path, and the room that it wants in front of a datagram.
+    fn selected_way(&self) -> Option<(TransportContext, usize)> {
+        let path = self.ice.selected_path()?;
+        Some((path, self.head_room(&path)?))
+    }
+
+    /// Lays a record of DTLS's own behind `way` octets of `buf`.
+    fn poll_dtls(&mut self, buf: &mut [u8], way: usize) -> Option<usize> {
+        let room = buf.len().min(self.mtu);
+        self.dtls.poll_write(&mut Env::new(self.now, &mut self.rng), buf.get_mut(way..room)?)
+    }
+
+    fn poll_sctp(&mut self, buf: &mut [u8], way: usize) -> Option<usize> {
         if !self.dtls.is_connected() {
             return None;
         }
         let (head, tail) = self.dtls.overhead();
         let room = buf.len().min(self.mtu);
-        let mut datagram = Datagram::new(buf.get_mut(..room)?, head)?;
+        let mut datagram = Datagram::new(buf.get_mut(way..room)?, head)?;
         let env = &mut Env::new(self.now, &mut self.rng);
         let len = self.sctp.poll_write(env, datagram.payload_room(tail, usize::MAX))?;
         let sealed = datagram.set_payload_len(len) && self.dtls.seal(&mut datagram);
@@ -53,9 +67,10 @@ impl RTCPeerConnection {
     /// After SCTP's ABORT: close_notify, then silence.
     fn poll_goodbye(&mut self, buf: &mut [u8]) -> Option<Transmit> {
         self.dtls.close();
-        let env = &mut Env::new(self.now, &mut self.rng);
-        let path = self.ice.selected_path();
-        let goodbye = path.and_then(|path| Some(Transmit::datagram(path, self.dtls.poll_write(env, buf)?)));
+        let goodbye = self.selected_way().and_then(|(path, head)| {
+            let len = self.poll_dtls(buf, head)?;
+            self.wrap(path, buf, len)
+        });
         if goodbye.is_none() {
             self.ice.close();
             self.closed = true;

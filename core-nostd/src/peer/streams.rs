@@ -1,0 +1,341 @@
+//! Streams (TCP, and TLS over it), which the caller opens, reads and writes.
+//! The core says which it wants, and finds and frames the datagrams on them.
+//!
+//! 1. [`OnStreamRequest`](super::RTCPeerConnectionEvent::OnStreamRequest) asks
+//!    for one; [`stream_request`](RTCPeerConnection::stream_request) says where
+//!    it goes.
+//! 2. The caller opens it and tells
+//!    [`StreamOpened`](super::RTCEvent::StreamOpened) or
+//!    [`StreamFailed`](super::RTCEvent::StreamFailed). A stream that a listener
+//!    accepted is told in the same way, without an id.
+//! 3. What is read from it goes to `handle_read`, in pieces of any size, with
+//!    the path that was told; what `poll_write` gives for that path is written
+//!    to it, whole and in order.
+//! 4. It ends by [`StreamClosed`](super::RTCEvent::StreamClosed), or by
+//!    [`OnStreamClose`](super::RTCPeerConnectionEvent::OnStreamClose), which
+//!    asks the caller to close it.
+
+use super::connection::RTCPeerConnection;
+use super::event::RTCPeerConnectionEvent;
+use crate::env::{Env, Instant, TransportContext, TransportProtocol};
+use crate::ice::PairId;
+use crate::mem::{FixedVec, OutOfMemory};
+use crate::stun::Deframer;
+use crate::wire::turn::Framing;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+/// How many streams a connection may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Limits {
+    /// Streams at a time, those being opened among them. With none there is
+    /// neither ICE over TCP nor TURN over TCP or TLS.
+    pub streams: usize,
+    /// The longest datagram on a stream, in octets, with its frame. A longer
+    /// one is passed over.
+    pub datagram: usize,
+}
+
+impl Limits {
+    /// For microcontrollers: no streams.
+    pub const TINY: Self = Self { streams: 0, datagram: 1536 };
+    /// For applications.
+    pub const DEFAULT: Self = Self { streams: 4, datagram: 2048 };
+    /// For servers with many connections.
+    pub const SERVER: Self = Self { streams: 2, datagram: 1536 };
+
+    /// The octets of heap that these limits take.
+    pub const fn heap_bytes(&self) -> usize {
+        FixedVec::<Stream>::heap_bytes(self.streams) + self.streams * self.datagram
+    }
+}
+
+/// A request for a stream, and the stream that came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RTCStreamId(u32);
+
+/// Where a stream is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RTCStreamRequest<'a> {
+    /// [`Tcp`](TransportProtocol::Tcp), or [`Tls`](TransportProtocol::Tls) over
+    /// it, which is the caller's to speak.
+    pub protocol: TransportProtocol,
+    /// The other end.
+    pub peer: RTCStreamPeer<'a>,
+    /// The address of ours to open it from; `None` is any. The port is any.
+    pub local_ip: Option<IpAddr>,
+}
+
+/// The other end of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RTCStreamPeer<'a> {
+    /// An address. With TLS the certificate is to be for the IP address.
+    Addr(SocketAddr),
+    /// A name to be resolved, which a certificate is to be for, and a port.
+    Name(&'a str, u16),
+}
+
+/// What a stream is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A candidate pair, opened by us.
+    Pair(PairId),
+    /// A candidate pair, opened by the peer.
+    Accepted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Free,
+    /// To be asked for.
+    Wanted,
+    Opening,
+    Open,
+    /// To be told to close.
+    Closing,
+}
+
+/// One place for a stream.
+#[derive(Debug)]
+struct Stream {
+    id: RTCStreamId,
+    state: State,
+    purpose: Purpose,
+    /// The path as it is, or as it is wanted.
+    path: TransportContext,
+    since: Instant,
+    /// Taken out while a piece is read.
+    deframer: Option<Deframer>,
+}
+
+/// The streams of a connection.
+#[derive(Debug)]
+pub(super) struct Streams {
+    places: FixedVec<Stream>,
+    next_id: u32,
+    /// Streams that came unasked for and found no place.
+    refused: heapless::Deque<TransportContext, 4>,
+}
+
+/// An accepted stream on which no check comes for this long is closed.
+const GRACE: Duration = Duration::from_secs(15);
+
+impl Streams {
+    pub(super) fn new(limits: &Limits) -> Result<Self, OutOfMemory> {
+        let mut places = FixedVec::new(limits.streams)?;
+        let nowhere = SocketAddr::new(IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), 0);
+        for _ in 0..limits.streams {
+            let place = Stream {
+                id: RTCStreamId(0),
+                state: State::Free,
+                purpose: Purpose::Accepted,
+                path: TransportContext::udp(nowhere, nowhere),
+                since: Instant::ZERO,
+                deframer: Some(Deframer::new(Framing::Rfc4571, limits.datagram)?),
+            };
+            places.push(place).map_err(|_| OutOfMemory)?;
+        }
+        Ok(Self { places, next_id: 1, refused: heapless::Deque::new() })
+    }
+
+    /// Takes a free place. `None` when there is none.
+    fn take(
+        &mut self,
+        now: Instant,
+        purpose: Purpose,
+        state: State,
+        path: TransportContext,
+    ) -> Option<RTCStreamId> {
+        let place = self.places.iter_mut().find(|s| s.state == State::Free)?;
+        let id = RTCStreamId(self.next_id);
+        self.next_id = self.next_id.wrapping_add(1);
+        (place.id, place.state, place.purpose, place.path, place.since) = (id, state, purpose, path, now);
+        if let Some(deframer) = &mut place.deframer {
+            deframer.reset(framing(purpose));
+        }
+        Some(id)
+    }
+
+    fn is_full(&self) -> bool {
+        self.places.iter().all(|s| s.state != State::Free)
+    }
+
+    fn open(&self, path: &TransportContext) -> Option<&Stream> {
+        self.places.iter().find(|s| s.state == State::Open && s.path.same_path(path))
+    }
+
+    fn open_mut(&mut self, path: &TransportContext) -> Option<&mut Stream> {
+        self.places.iter_mut().find(|s| s.state == State::Open && s.path.same_path(path))
+    }
+
+    /// How datagrams along `path` are framed; `None` when no stream is open
+    /// there.
+    pub(super) fn framing(&self, path: &TransportContext) -> Option<Framing> {
+        self.open(path).map(|s| framing(s.purpose))
+    }
+
+    /// Asks the caller to close a stream that it knows.
+    fn refuse(&mut self, path: TransportContext) {
+        if self.refused.is_full() {
+            self.refused.pop_front();
+        }
+        // There is room now.
+        let _ = self.refused.push_back(path);
+    }
+
+    /// All streams are over.
+    pub(super) fn close_all(&mut self) {
+        for stream in self.places.iter_mut() {
+            stream.state = match stream.state {
+                State::Open => State::Closing,
+                State::Wanted => State::Free,
+                state => state,
+            };
+        }
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<RTCPeerConnectionEvent> {
+        use RTCPeerConnectionEvent as Event;
+        if let Some(path) = self.refused.pop_front() {
+            return Some(Event::OnStreamClose(path));
+        }
+        for stream in self.places.iter_mut() {
+            match stream.state {
+                State::Wanted => {
+                    stream.state = State::Opening;
+                    return Some(Event::OnStreamRequest(stream.id));
+                }
+                State::Closing => {
+                    stream.state = State::Free;
+                    return Some(Event::OnStreamClose(stream.path));
+                }
+                State::Free | State::Opening | State::Open => {}
+            }
+        }
+        None
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let unproven = |s: &&Stream| s.state == State::Open && s.purpose == Purpose::Accepted;
+        self.places.iter().filter(unproven).map(|s| s.since + GRACE).min()
+    }
+}
+
+fn framing(purpose: Purpose) -> Framing {
+    match purpose {
+        Purpose::Pair(_) | Purpose::Accepted => Framing::Rfc4571,
+    }
+}
+
+impl RTCPeerConnection {
+    /// Where a requested stream is to go; `None` when it is no longer wanted.
+    pub fn stream_request(&self, id: RTCStreamId) -> Option<RTCStreamRequest<'_>> {
+        let wanted = |s: &&Stream| s.id == id && matches!(s.state, State::Wanted | State::Opening);
+        let stream = self.streams.places.iter().find(wanted)?;
+        let ip = stream.path.local_addr.ip();
+        Some(RTCStreamRequest {
+            protocol: stream.path.transport_protocol,
+            peer: RTCStreamPeer::Addr(stream.path.peer_addr),
+            local_ip: (!ip.is_unspecified()).then_some(ip),
+        })
+    }
+
+    /// Whether a stream with this path is in use.
+    pub fn has_stream(&self, path: &TransportContext) -> bool {
+        self.streams.open(path).is_some()
+    }
+
+    pub(super) fn stream_opened(&mut self, id: Option<RTCStreamId>, path: TransportContext) {
+        let Some(id) = id else {
+            let taken = path.transport_protocol == TransportProtocol::Tcp
+                && self.streams.take(self.now, Purpose::Accepted, State::Open, path).is_some();
+            if !taken {
+                self.streams.refuse(path);
+            }
+            return;
+        };
+        let asked = self.streams.places.iter_mut().find(|s| s.id == id && s.state == State::Opening);
+        let Some(stream) = asked else {
+            self.streams.refuse(path);
+            return;
+        };
+        (stream.state, stream.path, stream.since) = (State::Open, path, self.now);
+        match stream.purpose {
+            Purpose::Pair(pair) => {
+                if !self.ice.open_pair(&mut Env::new(self.now, &mut self.rng), pair, path) {
+                    stream.state = State::Closing;
+                }
+            }
+            Purpose::Accepted => {}
+        }
+    }
+
+    pub(super) fn stream_failed(&mut self, id: RTCStreamId) {
+        let asked = self.streams.places.iter_mut().find(|s| s.id == id && s.state == State::Opening);
+        let Some(stream) = asked else { return };
+        stream.state = State::Free;
+        match stream.purpose {
+            Purpose::Pair(pair) => self.ice.fail_pair(&mut Env::new(self.now, &mut self.rng), pair),
+            Purpose::Accepted => {}
+        }
+    }
+
+    pub(super) fn stream_closed(&mut self, path: &TransportContext) {
+        if let Some(stream) = self.streams.open_mut(path) {
+            stream.state = State::Free;
+            self.stream_lost(path);
+        }
+    }
+
+    fn stream_lost(&mut self, path: &TransportContext) {
+        self.ice.close_path(&mut Env::new(self.now, &mut self.rng), path);
+    }
+
+    /// A piece of a stream: each datagram of it goes where one from UDP does.
+    pub(super) fn handle_stream(&mut self, path: TransportContext, piece: &mut [u8]) {
+        let Some(stream) = self.streams.open_mut(&path) else {
+            self.counters.unknown += 1;
+            return;
+        };
+        let Some(mut deframer) = stream.deframer.take() else { return };
+        let mut rest = piece;
+        let in_order = loop {
+            match deframer.read(&mut rest) {
+                Ok(Some(datagram)) => self.handle_datagram(&path, datagram),
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        if let Some(place) = self.streams.places.iter_mut().find(|s| s.deframer.is_none()) {
+            place.deframer = Some(deframer);
+        }
+        if !in_order && let Some(stream) = self.streams.open_mut(&path) {
+            stream.state = State::Closing;
+            self.counters.unknown += 1;
+            self.stream_lost(&path);
+        }
+    }
+
+    /// Asks for streams that are wanted, and closes those that nobody needs.
+    pub(super) fn progress_streams(&mut self) {
+        for stream in self.streams.places.iter_mut().filter(|s| s.state == State::Open) {
+            let needed = match stream.purpose {
+                Purpose::Pair(_) => self.ice.uses_path(&stream.path),
+                Purpose::Accepted => self.ice.uses_path(&stream.path) || self.now < stream.since + GRACE,
+            };
+            if !needed {
+                stream.state = State::Closing;
+            } else if self.ice.uses_path(&stream.path) {
+                stream.since = self.now;
+            }
+        }
+        while !self.closing && !self.streams.is_full() && self.ice.wants_streams(self.now) {
+            let tcp = |path: &TransportContext| path.transport_protocol == TransportProtocol::Tcp;
+            let Some((pair, path)) = self.ice.next_blocked(tcp) else { return };
+            let path = TransportContext { local_addr: SocketAddr::new(path.local_addr.ip(), 0), ..path };
+            let _ = self.streams.take(self.now, Purpose::Pair(pair), State::Wanted, path);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! How a datagram travels along its path: as it is, in a frame on a stream, or
+//! wrapped for a relay.
+
+use super::connection::RTCPeerConnection;
+use crate::env::{Transmit, TransportContext, TransportProtocol};
+use crate::wire::turn::RFC4571_HEADER_LEN;
+
+impl RTCPeerConnection {
+    /// Octets to leave free in front of a datagram along `path`; `None` when
+    /// nothing can be sent along it now.
+    pub(super) fn head_room(&self, path: &TransportContext) -> Option<usize> {
+        match path.transport_protocol {
+            TransportProtocol::Udp => Some(0),
+            TransportProtocol::Tcp | TransportProtocol::Tls => {
+                self.streams.framing(path).map(|framing| framing.head_room())
+            }
+        }
+    }
+
+    /// The most octets that [`wrap`](Self::wrap) adds to what the layers above
+    /// write, by what is known of this connection's candidates.
+    pub(super) fn way_overhead(&self) -> usize {
+        if self.ice.local_candidates().iter().any(|c| c.tcp_type.is_some()) { RFC4571_HEADER_LEN } else { 0 }
+    }
+
+    /// Sends the datagram of `len` octets that lies behind
+    /// [`head_room`](Self::head_room) octets in `buf`.
+    pub(super) fn wrap(&mut self, path: TransportContext, buf: &mut [u8], len: usize) -> Option<Transmit> {
+        match path.transport_protocol {
+            TransportProtocol::Udp => Some(Transmit::datagram(path, len)),
+            TransportProtocol::Tcp | TransportProtocol::Tls => {
+                let len = self.streams.framing(&path)?.write(buf, len).ok()?;
+                Some(Transmit::datagram(path, len))
+            }
+        }
+    }
+
+    /// The same for one that lies at the beginning of `buf`.
+    pub(super) fn wrap_moved(&mut self, transmit: Transmit, buf: &mut [u8]) -> Option<Transmit> {
+        let head = self.head_room(&transmit.transport)?;
+        if head > 0 {
+            let end = transmit.len.checked_add(head).filter(|end| *end <= buf.len())?;
+            buf.get_mut(..end)?.copy_within(..transmit.len, head);
+        }
+        self.wrap(transmit.transport, buf, transmit.len)
+    }
+}
