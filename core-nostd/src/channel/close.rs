@@ -86,6 +86,9 @@ impl Channels {
         if slot.was_open {
             self.counters.closed += 1;
         }
+        if let Some(stream) = slot.stream {
+            self.table.unbind(id, stream);
+        }
         self.table.signal(id, Signal::Closed);
     }
 }

@@ -187,7 +187,7 @@ impl Table {
         let gone = core::mem::replace(slot, Slot::free(id.generation.wrapping_add(1)));
         self.owing -= usize::from(gone.owed != Owed::Nothing);
         if let Some(stream) = gone.stream {
-            self.unbind(stream);
+            self.unbind(id, stream);
         }
         let (from, to) = (gone.text.at, gone.text.end());
         let len = self.text.len();
@@ -268,8 +268,12 @@ impl Table {
         true
     }
 
-    fn unbind(&mut self, stream: u16) {
-        if let Ok(at) = self.streams.binary_search_by_key(&stream, |&(s, _)| s) {
+    /// The channel is over: its number is free at once, whether or not its
+    /// signal was looked at, since the peer may use it at once.
+    pub(super) fn unbind(&mut self, id: RTCDataChannelId, stream: u16) {
+        if let Ok(at) = self.streams.binary_search_by_key(&stream, |&(s, _)| s)
+            && self.streams.get(at).is_some_and(|&(_, index)| index == id.index)
+        {
             self.streams.remove(at);
         }
     }
@@ -358,6 +362,21 @@ mod tests {
         let first = table.by_stream(0).unwrap();
         table.remove(first);
         assert_eq!(table.free_stream(0, 9), Some(0));
+    }
+
+    /// The peer opened a channel with the number of one that had just closed,
+    /// in the very packet that ended the close: its OPEN was dropped, since the
+    /// close had not been looked at yet.
+    #[test]
+    fn a_closed_channels_number_is_free_before_its_signal_is_polled() {
+        let mut table = Table::new(&LIMITS).unwrap();
+        let first = table.insert("", "").unwrap();
+        assert!(table.bind(first, 0));
+        table.unbind(first, 0);
+        let second = table.insert("", "").unwrap();
+        assert!(table.bind(second, 0));
+        table.remove(first);
+        assert_eq!(table.by_stream(0), Some(second));
     }
 
     #[test]
