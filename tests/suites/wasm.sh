@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The npm package against real peers (wasm/test): Node, Deno and Bun with each
+# other, with the native example, with Chromium and Firefox. What is given to
+# this script goes to the runner: `tests/suites/wasm.sh --only deno`.
+source "$(dirname "$0")/lib/common.bash"
+
+need_command chromium chromium
+need_command "firefox-esr|firefox" firefox-esr
+need_command node nodejs
+need_command npm npm
+
+ci() { npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error; }
+
+check "the target is installed" need_target wasm32-unknown-unknown
+check "the package's tools" ci wasm
+check "the tests' packages" ci wasm/test
+check "the rig's packages" ci tests/browsers
+check "the package builds" node wasm/build.mjs
+check "the native example builds" cargo build --quiet --release -p picortc --example data-channels
+if [ "$failed" -gt 0 ]; then finish; fi
+
+log=tests/out/wasm.cases.log
+mkdir -p tests/out
+node wasm/test/run.mjs "$@" | tee "$log"
+code=${PIPESTATUS[0]}
+read -r p f < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' "$log" | tail -n 1)
+passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0}))
+# What ends badly without a count has failed all the same.
+if [ "$code" -ne 0 ] && [ "${f:-0}" -eq 0 ]; then failed=$((failed + 1)); fi
+finish

@@ -1,0 +1,224 @@
+// The loop around the core: a transport, a timer, and one event at a time.
+import { isTrap, toException } from "./errors.js";
+import { randomSeed } from "./native.js";
+import { type Event, type Message, type Options, PeerConnection } from "./sans-io.js";
+import type { Address, Transport, TransportFactory, TransportSink } from "./transport.js";
+
+/** Who is told what happens. */
+export interface EngineOwner {
+  event(event: Event): void;
+  message(message: Message): void;
+  /** Sends what waits; true when that may have brought events about. */
+  flush(): boolean;
+  /** Wasm stopped in the middle, or the memory is full: the connection is gone. */
+  broken(error: unknown): void;
+}
+
+/** Milliseconds that never go back. */
+export const now = (): number => performance.now();
+
+/** Calls in a task of its own, soon: promises that are settled by then have been heard. */
+const soon: (call: () => void) => void = (() => {
+  const host = globalThis as { setImmediate?: (call: () => void) => unknown };
+  if (typeof host.setImmediate === "function") return (call) => void host.setImmediate!(call);
+  if (typeof MessageChannel === "function") {
+    return (call) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        call();
+      };
+      port2.postMessage(0);
+    };
+  }
+  return (call) => void setTimeout(call, 0);
+})();
+
+/** No timer waits longer: platforms take 31 bits. */
+const LONGEST = 60_000;
+
+/** One connection's core and I/O. */
+export class Engine implements TransportSink {
+  #core: PeerConnection | null;
+  readonly #owner: EngineOwner;
+  readonly #factory: TransportFactory;
+  #transport: Transport | null = null;
+  #soon = false;
+  #kicked = false;
+  #running = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+
+  constructor(options: Options, factory: TransportFactory, owner: EngineOwner) {
+    this.#core = new PeerConnection(now(), randomSeed(), options);
+    this.#owner = owner;
+    this.#factory = factory;
+  }
+
+  /** Null once the connection is closed. */
+  get core(): PeerConnection | null {
+    return this.#core;
+  }
+
+  /** Starts the transport, once. */
+  open(): void {
+    if (this.#transport || !this.#core) return;
+    const transport = this.#factory();
+    this.#transport = transport;
+    // What goes wrong ends gathering with what there is.
+    const failed = () => this.endOfAddresses();
+    try {
+      const opened = transport.open(this);
+      if (opened instanceof Promise) opened.catch(failed);
+    } catch {
+      failed();
+    }
+  }
+
+  addAddress(local: Address): void {
+    this.#tell(() => this.#core?.handleEvent(now(), { type: "addressadded", address: local }));
+  }
+
+  removeAddress(local: Address): void {
+    this.#tell(() => this.#core?.handleEvent(now(), { type: "addressremoved", address: local }));
+  }
+
+  endOfAddresses(): void {
+    this.#tell(() => this.#core?.handleEvent(now(), { type: "endofaddresses" }));
+  }
+
+  receive(local: Address, remote: { ip: string; port: number }, data: Uint8Array): void {
+    this.#tell(() => this.#core?.handleRead(now(), local, remote, data));
+  }
+
+  #tell(call: () => void): void {
+    try {
+      call();
+    } catch (thrown) {
+      // A transport that gives garbage for an address is told so.
+      if (!isTrap(thrown)) throw thrown;
+      return this.#break(thrown);
+    }
+    this.soon();
+  }
+
+  /** The application did something: goes on when its own code is through. */
+  kick(): void {
+    if (this.#kicked || !this.#core) return;
+    this.#kicked = true;
+    queueMicrotask(() => {
+      this.#kicked = false;
+      // Only what is to be sent: events have tasks of their own.
+      this.#guarded(() => this.#send());
+      this.soon();
+    });
+  }
+
+  /** Goes on in a task of its own. */
+  soon(): void {
+    if (this.#soon || !this.#core) return;
+    this.#soon = true;
+    soon(() => {
+      this.#soon = false;
+      this.#guarded(() => this.#turn());
+    });
+  }
+
+  #guarded(call: () => void): void {
+    if (!this.#core || this.#running) return;
+    this.#running = true;
+    try {
+      call();
+    } catch (thrown) {
+      if (!isTrap(thrown)) throw thrown;
+      this.#break(thrown);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** Wasm stopped in the middle: nothing of this connection is called again, or freed. */
+  #break(thrown: unknown): void {
+    this.#core = null;
+    this.#stop();
+    this.#owner.broken(toException(thrown));
+  }
+
+  /** One turn: what is due, what is to be sent, and one event or message. */
+  #turn(): void {
+    const core = this.#core!;
+    const deadline = core.pollTimeout();
+    if (deadline !== null && deadline <= now()) core.handleTimeout(now());
+    this.#write();
+    const event = core.pollEvent();
+    if (event) {
+      this.#owner.event(event);
+    } else {
+      const message = core.pollRead();
+      if (message) this.#owner.message(message);
+      else return this.#send();
+    }
+    this.#send();
+    this.soon();
+  }
+
+  #send(): void {
+    if (!this.#core) return;
+    if (this.#owner.flush()) this.soon();
+    this.#write();
+    this.#arm();
+  }
+
+  #write(): void {
+    const core = this.#core;
+    const transport = this.#transport;
+    if (!core || !transport) return;
+    for (let transmit; (transmit = core.pollWrite(now())); ) {
+      try {
+        transport.send(transmit.local, transmit.remote, transmit.data);
+      } catch {
+        // A datagram lost; the protocols above cope.
+      }
+      if (this.#core !== core) return;
+    }
+  }
+
+  #arm(): void {
+    const at = this.#core?.pollTimeout() ?? null;
+    // A timer that fires early finds nothing due and is set again.
+    if (at === null || at >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = Math.min(at, now() + LONGEST);
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity;
+      this.soon();
+    }, Math.max(0, Math.ceil(this.#timerAt - now())));
+  }
+
+  /** Says goodbye and gives everything back. */
+  close(): void {
+    const core = this.#core;
+    if (!core) return;
+    try {
+      core.close(now());
+      this.#write();
+      this.#core = null;
+      core.free();
+    } catch (thrown) {
+      this.#core = null;
+      if (!isTrap(thrown)) throw thrown;
+    }
+    this.#stop();
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    const transport = this.#transport;
+    this.#transport = null;
+    try {
+      transport?.close();
+    } catch {
+      // It is gone one way or the other.
+    }
+  }
+}

@@ -1,0 +1,4 @@
+import "./load-browser.js";
+
+export * from "./sans-io.js";
+export { Certificate } from "./native.js";

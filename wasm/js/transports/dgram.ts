@@ -1,0 +1,148 @@
+// UDP through node:dgram: one adapter for Node, Deno and Bun.
+import { type RemoteInfo, type Socket, type SocketType, createSocket } from "node:dgram";
+import { networkInterfaces } from "node:os";
+import type { Address, Transport, TransportFactory, TransportSink } from "../transport.js";
+
+/** How to bind. */
+export interface DgramOptions {
+  /** The addresses to bind to; those of all interfaces when not given. */
+  addresses?: string[];
+  /** The port to bind to; any when not given. */
+  port?: number;
+}
+
+interface Bound {
+  local: Address;
+  socket: Socket;
+}
+
+/** A transport over UDP sockets, one for each address. */
+export function dgram(options: DgramOptions = {}): TransportFactory {
+  return () => new DgramTransport(options);
+}
+
+class DgramTransport implements Transport {
+  readonly #options: DgramOptions;
+  readonly #bound = new Map<string, Bound>();
+  #closed = false;
+
+  constructor(options: DgramOptions) {
+    this.#options = options;
+  }
+
+  async open(sink: TransportSink): Promise<void> {
+    const addresses = this.#options.addresses ?? (await ownAddresses());
+    await Promise.all(addresses.map((ip) => this.#bind(ip, sink)));
+    if (!this.#closed) sink.endOfAddresses();
+  }
+
+  #bind(ip: string, sink: TransportSink): Promise<void> {
+    return new Promise((resolve) => {
+      const socket = createSocket({ type: socketType(ip), recvBufferSize: BUFFER, sendBufferSize: BUFFER });
+      let local: Address | null = null;
+      socket.on("error", () => {
+        // It could not be bound, or is gone: the other addresses go on.
+        resolve();
+        try {
+          socket.close();
+        } catch {
+          // Closed already.
+        }
+        if (local && this.#bound.delete(name(local)) && !this.#closed) sink.removeAddress(local);
+      });
+      socket.on("message", (data: Uint8Array, from: RemoteInfo) => {
+        if (local) sink.receive(local, { ip: from.address, port: from.port }, data);
+      });
+      socket.bind(this.#options.port ?? 0, ip, () => {
+        if (this.#closed) {
+          socket.close();
+          return resolve();
+        }
+        local = { ip, port: socket.address().port, protocol: "udp" };
+        this.#bound.set(name(local), { local, socket });
+        sink.addAddress(local);
+        resolve();
+      });
+    });
+  }
+
+  send(local: Address, remote: Address, data: Uint8Array): void {
+    const bound = this.#bound.get(name(local));
+    if (!bound) return;
+    // A copy: the socket may send later, when the octets have changed. An
+    // error of one datagram (no route, a port that answered "unreachable") is
+    // that datagram lost.
+    bound.socket.send(data.slice(), remote.port, remote.ip, ignore);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { socket } of this.#bound.values()) socket.close();
+    this.#bound.clear();
+  }
+}
+
+function ignore(): void {}
+
+/** Octets of the kernel's buffers for a socket. */
+const BUFFER = 1024 * 1024;
+
+const socketType = (ip: string): SocketType => (ip.includes(":") ? "udp6" : "udp4");
+
+// Names come back from the core with IPv6 addresses written another way.
+const name = (address: Address) => `${address.port} ${address.ip.includes(":") ? 6 : 4}`;
+
+interface DenoPermissions {
+  permissions: { query(of: { name: string; kind: string }): Promise<{ state: string }> };
+}
+
+/** The addresses of all interfaces, loopback only when there are no others. */
+async function ownAddresses(): Promise<string[]> {
+  const deno = (globalThis as { Deno?: DenoPermissions }).Deno;
+  // Without this question Deno would put it to the user.
+  if (deno && (await deno.permissions.query({ name: "sys", kind: "networkInterfaces" })).state !== "granted") {
+    return [await addressByMulticast()];
+  }
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const usable = all.filter((a) => !a.internal && !a.address.startsWith("fe80"));
+  return (usable.length > 0 ? usable : all.filter((a) => a.family === "IPv4")).map((a) => a.address);
+}
+
+/**
+ * Our IPv4 address when the interfaces may not be asked for: the source
+ * address of a datagram to ourselves, through a multicast group that ends at
+ * the link. Loopback when there is no network.
+ */
+function addressByMulticast(): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = createSocket({ type: "udp4" });
+    const nonce = globalThis.crypto.randomUUID();
+    const done = (ip: string) => {
+      clearTimeout(timer);
+      socket.removeAllListeners("message");
+      try {
+        socket.close();
+      } catch {
+        // Closed already.
+      }
+      resolve(ip);
+    };
+    const timer = setTimeout(done, 500, "127.0.0.1");
+    socket.on("error", () => done("127.0.0.1"));
+    socket.on("message", (data, from) => {
+      if (data.toString() === nonce) done(from.address);
+    });
+    socket.bind(0, "0.0.0.0", () => {
+      try {
+        socket.addMembership(GROUP);
+        socket.setMulticastLoopback(true);
+        socket.send(nonce, socket.address().port, GROUP);
+      } catch {
+        done("127.0.0.1");
+      }
+    });
+  });
+}
+
+/** Of the block for use within an organisation (RFC 2365). */
+const GROUP = "239.255.77.77";

@@ -1,0 +1,66 @@
+//! The core behind wasm-bindgen: what the npm package `picortc` carries.
+//!
+//! | file | what it is about |
+//! | --- | --- |
+//! | `setup` | what a connection is told at construction; certificates |
+//! | `connection` | the verbs |
+//! | `negotiation` | descriptions and candidates |
+//! | `path` | addresses, as octets in memory that JavaScript sees |
+//! | `event` | events as two numbers |
+//! | `stats` | statistics as JSON |
+//!
+//! JavaScript reads and writes datagrams and messages where they lie: the
+//! calls return addresses within the wasm memory, and the caller makes a view.
+//! Nothing here reads a clock or draws randomness: both are arguments.
+#![forbid(unsafe_code)]
+
+mod connection;
+mod event;
+mod negotiation;
+mod path;
+mod setup;
+mod stats;
+
+pub use connection::Connection;
+pub use setup::{Certificate, Setup};
+
+use picortc::env::Instant;
+use wasm_bindgen::prelude::*;
+
+/// Milliseconds, as JavaScript's clocks have them.
+fn instant(millis: f64) -> Instant {
+    // A float that is out of range saturates, and NaN is 0.
+    Instant::from_micros((millis * 1000.0) as u64)
+}
+
+fn millis(at: Instant) -> f64 {
+    at.as_micros() as f64 / 1000.0
+}
+
+/// An exception: `Name: message`, which JavaScript makes a `DOMException` of.
+fn exception(name: &str, message: &dyn core::fmt::Display) -> JsValue {
+    JsValue::from_str(&format!("{name}: {message}"))
+}
+
+/// Called once, when the module is loaded.
+#[wasm_bindgen(start)]
+pub fn start() {
+    #[cfg(feature = "panic-messages")]
+    std::panic::set_hook(Box::new(|info| {
+        LAST_PANIC.with(|last| last.replace(info.to_string()));
+    }));
+}
+
+#[cfg(feature = "panic-messages")]
+thread_local! {
+    static LAST_PANIC: core::cell::RefCell<String> = const { core::cell::RefCell::new(String::new()) };
+}
+
+/// What the last panic said; empty unless built with `panic-messages`.
+#[wasm_bindgen]
+pub fn last_panic() -> String {
+    #[cfg(feature = "panic-messages")]
+    return LAST_PANIC.with(|last| last.take());
+    #[cfg(not(feature = "panic-messages"))]
+    String::new()
+}

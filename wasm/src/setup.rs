@@ -1,0 +1,154 @@
+//! What a connection is told at construction, and certificates.
+
+use crate::{exception, instant};
+use picortc::crypto::rust_crypto::PROVIDER;
+use picortc::dtls;
+use picortc::env::Rng;
+use picortc::peer::{Limits, RTCConfiguration, RTCPeerConnection, RTCPeerConnectionBuilder, SettingEngine};
+use wasm_bindgen::prelude::*;
+
+/// A seed must have 32 octets.
+fn seed_of(seed: &[u8]) -> Result<[u8; 32], JsValue> {
+    seed.try_into().map_err(|_| exception("TypeError", &"the seed must have 32 octets"))
+}
+
+/// An ECDSA P-256 identity.
+#[wasm_bindgen]
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    pub(crate) inner: dtls::Certificate,
+}
+
+#[wasm_bindgen]
+impl Certificate {
+    /// Makes a key and a certificate for it; `seed` has 32 random octets.
+    ///
+    /// # Errors
+    /// `OperationError`.
+    pub fn generate(seed: &[u8]) -> Result<Certificate, JsValue> {
+        let inner = dtls::Certificate::generate(&PROVIDER, &mut Rng::new(seed_of(seed)?));
+        Ok(Self { inner: inner.map_err(|e| exception("OperationError", &e))? })
+    }
+
+    /// An identity from storage: the private key (32 octets) and the
+    /// certificate in DER.
+    ///
+    /// # Errors
+    /// `InvalidAccessError`, when they do not belong together.
+    pub fn import(private_key: &[u8], der: &[u8]) -> Result<Certificate, JsValue> {
+        let key = private_key
+            .try_into()
+            .map_err(|_| exception("InvalidAccessError", &"the private key must have 32 octets"))?;
+        let inner = dtls::Certificate::import(&PROVIDER, key, der);
+        Ok(Self { inner: inner.map_err(|e| exception("InvalidAccessError", &e))? })
+    }
+
+    /// The certificate in DER.
+    pub fn der(&self) -> Vec<u8> {
+        self.inner.der().to_vec()
+    }
+
+    /// The private key, 32 octets. Keep it secret.
+    pub fn private_key(&self) -> Vec<u8> {
+        self.inner.private_key().to_vec()
+    }
+
+    /// `sha-256 12:34:…`.
+    pub fn fingerprint(&self) -> String {
+        self.inner.fingerprint().to_string()
+    }
+}
+
+/// What a connection is told at construction: set what differs from the
+/// defaults, then give it to `Connection`.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Setup {
+    settings: SettingEngine,
+    limits: Limits,
+    certificates: Vec<dtls::Certificate>,
+}
+
+#[wasm_bindgen]
+impl Setup {
+    /// The defaults of browsers.
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::new_without_default, reason = "JavaScript has no Default")]
+    pub fn new() -> Self {
+        Self { settings: SettingEngine::default(), limits: Limits::DEFAULT, certificates: Vec::new() }
+    }
+
+    /// A preset of limits: `tiny`, `default` or `server`.
+    ///
+    /// # Errors
+    /// `TypeError` for another name.
+    pub fn set_limits(&mut self, preset: &str) -> Result<(), JsValue> {
+        self.limits = match preset {
+            "tiny" => Limits::TINY,
+            "default" => Limits::DEFAULT,
+            "server" => Limits::SERVER,
+            _ => return Err(exception("TypeError", &"limits are \"tiny\", \"default\" or \"server\"")),
+        };
+        Ok(())
+    }
+
+    /// How many data channels may exist at once.
+    pub fn set_channels(&mut self, channels: u16) {
+        self.limits.channel.channels = channels;
+        self.limits.sctp.streams = self.limits.sctp.streams.max(channels);
+    }
+
+    /// Octets for messages that wait to be sent, and for received ones.
+    pub fn set_buffers(&mut self, send: usize, receive: usize) {
+        self.limits.sctp.send_buffer = send;
+        self.limits.sctp.receive_buffer = receive;
+    }
+
+    /// The longest message to accept, in octets.
+    pub fn set_max_message_size(&mut self, octets: usize) {
+        self.limits.sctp.max_message_size = octets;
+        self.settings.sctp_max_message_size = octets;
+    }
+
+    /// The largest datagram to send, in octets.
+    pub fn set_mtu(&mut self, mtu: usize) {
+        self.settings.mtu = mtu;
+    }
+
+    /// Whether loopback addresses become candidates.
+    pub fn set_include_loopback(&mut self, include: bool) {
+        self.settings.include_loopback_candidate = include;
+    }
+
+    /// Whether to be an ICE-lite agent.
+    pub fn set_ice_lite(&mut self, lite: bool) {
+        self.settings.ice_lite = lite;
+    }
+
+    /// The identity to use.
+    pub fn add_certificate(&mut self, certificate: &Certificate) {
+        self.certificates.push(certificate.inner.clone());
+    }
+
+    /// The octets of memory that a connection takes.
+    pub fn heap_bytes(&self) -> usize {
+        self.limits.heap_bytes()
+    }
+}
+
+impl Setup {
+    pub(crate) fn mtu(&self) -> usize {
+        self.settings.mtu
+    }
+
+    pub(crate) fn build(&self, now: f64, seed: &[u8]) -> Result<RTCPeerConnection, JsValue> {
+        let configuration =
+            RTCConfiguration { certificates: &self.certificates, ..RTCConfiguration::default() };
+        RTCPeerConnectionBuilder::new()
+            .with_configuration(configuration)
+            .with_setting_engine(self.settings)
+            .with_limits(self.limits)
+            .build(instant(now), seed_of(seed)?)
+            .map_err(|e| exception("OperationError", &e))
+    }
+}
