@@ -252,6 +252,36 @@ export const CASES = [
     },
   },
   {
+    // We are told names only, and the browser is told no address of ours: that
+    // it is reached at all shows that its name was looked up.
+    //
+    // Chromium as answerer is left out: asked by an offer without candidates
+    // it publishes 0.0.0.0 now and then.
+    name: "mdns-looked-up",
+    addresses: "default",
+    only: { offerer: "browser" },
+    once: true,
+    async run(t) {
+      const tab = await t.connect({ args: ["--mdns", "query"], toBrowser: withoutCandidates });
+      expect(candidates(tab.sent).every((address) => address.endsWith(".local")), "the browser showed an address");
+      await tab.call("echo", "main", [{ text: "found" }, { binary: 100_000 }]);
+      return candidates(tab.sent).join(" ");
+    },
+  },
+  {
+    // The other way round: the browser has to find us by the name that we publish.
+    name: "mdns-published",
+    addresses: "default",
+    once: true,
+    async run(t) {
+      const tab = await t.connect({ args: ["--mdns", "gather"], toExample: withoutCandidates });
+      const names = candidates(tab.got);
+      expect(names.length > 0 && names.every((address) => address.endsWith(".local")), `we showed ${names}`);
+      await tab.call("echo", "main", [{ text: "found" }, { binary: 100_000 }]);
+      return names.join(" ");
+    },
+  },
+  {
     name: "ipv6",
     once: true,
     async run(t) {
@@ -390,6 +420,10 @@ async function expectRefusal(promise, what) {
     return;
   }
   throw new Error(`${what} was accepted`);
+}
+
+function withoutCandidates(sdp) {
+  return sdp.replace(/^a=(candidate:.*|end-of-candidates)\r\n/gm, "");
 }
 
 function candidates(sdp) {

@@ -4,4 +4,5 @@ source "$(dirname "$0")/lib/common.bash"
 
 check "the examples build" cargo build --quiet --release -p picortc --examples
 check "data-channels-offer-answer" timeout 60 target/release/examples/data-channels-offer-answer
+check "mdns-query-and-gather" timeout 60 target/release/examples/mdns-query-and-gather
 finish

@@ -1,10 +1,11 @@
 //! Many peers on one socket: the event loop.
 
 use crate::Options;
+use crate::multicast::Multicast;
 use crate::peer::{Fate, Peer};
 use picortc::env::{Instant, TransportContext};
-use picortc::peer::RTCSdpType;
-use picortc::wire::stun;
+use picortc::mdns;
+use picortc::peer::{ConnectionId, Demultiplexer, DemultiplexerError, DemultiplexerLimits, RTCSdpType};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -55,8 +56,9 @@ pub(crate) struct Hub {
     started: std::time::Instant,
     peers: HashMap<u64, Peer>,
     next_peer: u64,
-    by_ufrag: HashMap<String, u64>,
-    by_addr: HashMap<SocketAddr, u64>,
+    demux: Demultiplexer,
+    by_connection: HashMap<ConnectionId, u64>,
+    multicast: Option<Multicast>,
     buf: Vec<u8>,
 }
 
@@ -69,17 +71,25 @@ impl Hub {
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let local = socket.local_addr()?;
+        let started = std::time::Instant::now();
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(io::Error::other)?;
+        let multicast = match options.mdns.as_str() {
+            "off" => None,
+            _ => Some(Multicast::join(Instant::ZERO, local.ip(), &mdns::Limits::SERVER)?),
+        };
         Ok(Self {
             options,
             socket: UdpSocket::from_std(socket)?,
             local,
             commands,
             inbox,
-            started: std::time::Instant::now(),
+            started,
             peers: HashMap::new(),
             next_peer: 1,
-            by_ufrag: HashMap::new(),
-            by_addr: HashMap::new(),
+            demux: Demultiplexer::new(&DemultiplexerLimits::SERVER, seed).map_err(io::Error::other)?,
+            by_connection: HashMap::new(),
+            multicast,
             buf: vec![0; 2048],
         })
     }
@@ -91,9 +101,25 @@ impl Hub {
     /// The event loop: datagrams, deadlines and the signalling.
     pub(crate) async fn run(&mut self) -> io::Result<()> {
         loop {
-            let deadline = self.peers.values().filter_map(|p| p.pc.poll_timeout()).min();
+            let deadlines = self.peers.values().filter_map(|p| p.pc.poll_timeout());
+            let names = self.multicast.as_ref().and_then(|m| m.mdns.poll_timeout());
+            let deadline = deadlines.chain(names).min();
             let wait = deadline.map_or(Duration::from_secs(3600), |at| at.saturating_since(self.now()));
+            let names = async {
+                match &self.multicast {
+                    Some(multicast) => multicast.readable().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
+                ready = names => {
+                    ready?;
+                    let now = self.now();
+                    if let Some(multicast) = &mut self.multicast {
+                        multicast.receive(now);
+                    }
+                    self.find_names().await?;
+                }
                 ready = self.socket.readable() => {
                     ready?;
                     self.receive().await?;
@@ -117,17 +143,15 @@ impl Hub {
             };
             let now = self.now();
             let Some(datagram) = self.buf.get_mut(..len) else { continue };
-            // A first check names the peer by its ufrag; from then on the
-            // address does.
-            let by_ufrag = stun::peek_local_ufrag(datagram).and_then(|u| self.by_ufrag.get(u));
-            let Some(&id) = by_ufrag.or_else(|| self.by_addr.get(&from)) else { continue };
-            let Some(peer) = self.peers.get_mut(&id) else { continue };
             let path = TransportContext::udp(self.local, from);
+            let Some(connection) = self.demux.route(&path, datagram) else { continue };
+            let Some(&id) = self.by_connection.get(&connection) else { continue };
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.pc.handle_read(now, path, datagram);
             if peer.pc.is_validated_path(&path) {
-                self.by_addr.insert(from, id);
-            } else {
-                self.by_addr.entry(from).or_insert(id);
+                self.demux.learn(connection, &path, true);
+            } else if peer.pc.is_expected_path(&path) {
+                self.demux.learn(connection, &path, false);
             }
             if !touched.contains(&id) {
                 touched.push(id);
@@ -149,6 +173,23 @@ impl Hub {
             }
             self.drive(id).await?;
         }
+        self.find_names().await
+    }
+
+    /// Lets peers look up and publish names.
+    async fn find_names(&mut self) -> io::Result<()> {
+        let now = self.now();
+        let Some(multicast) = &mut self.multicast else { return Ok(()) };
+        multicast.send(now).await;
+        let ids: Vec<u64> = self.peers.keys().copied().collect();
+        while let Some(event) = multicast.mdns.poll_event() {
+            if event == mdns::Event::LookupChange {
+                for id in ids {
+                    self.drive(id).await?;
+                }
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -157,15 +198,23 @@ impl Hub {
         loop {
             let now = self.now();
             let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+            if let Some(multicast) = &mut self.multicast {
+                if let Err(e) = peer.pc.handle_mdns(now, &mut multicast.mdns) {
+                    eprintln!("peer {id}: {e}");
+                }
+                multicast.send(now).await;
+            }
             let fate = peer.serve(now);
             let sent = send_all(peer, now, &self.socket, &mut self.buf).await?;
             if let Fate::Gone(why) = fate {
                 println!("peer {id} gone: {why}");
                 peer.pc.close(now);
                 send_all(peer, now, &self.socket, &mut self.buf).await?;
-                self.peers.remove(&id);
-                self.by_addr.retain(|_, p| *p != id);
-                self.by_ufrag.retain(|_, p| *p != id);
+                if let Some(multicast) = &mut self.multicast {
+                    let _ = peer.pc.handle_mdns(now, &mut multicast.mdns);
+                    multicast.send(now).await;
+                }
+                self.forget(id);
                 return Ok(());
             }
             if !sent {
@@ -197,10 +246,32 @@ impl Hub {
             }
             Command::Answered(id, Err(words)) => {
                 eprintln!("peer {id}: {words}");
-                self.peers.remove(&id);
+                self.forget(id);
             }
         }
         Ok(())
+    }
+
+    /// Tells the demultiplexer of a peer, or of its new ufrag.
+    fn keep(&mut self, id: u64, mut peer: Peer) -> Result<(), DemultiplexerError> {
+        let ufrag = peer.pc.local_ufrag();
+        match peer.connection {
+            Some(connection) => self.demux.set_ufrag(connection, ufrag)?,
+            None => {
+                let connection = self.demux.add(ufrag)?;
+                peer.connection = Some(connection);
+                self.by_connection.insert(connection, id);
+            }
+        }
+        self.peers.insert(id, peer);
+        Ok(())
+    }
+
+    fn forget(&mut self, id: u64) {
+        if let Some(connection) = self.peers.remove(&id).and_then(|p| p.connection) {
+            self.demux.remove(connection);
+            self.by_connection.remove(&connection);
+        }
     }
 
     fn answer(&mut self, offer: Offer) -> Result<Answer, Refusal> {
@@ -222,8 +293,7 @@ impl Hub {
         let is_new = peer.pc.remote_description().is_none();
         let answer = peer.answer(now, &offer.sdp);
         if answer.is_ok() || !is_new {
-            self.by_ufrag.insert(peer.pc.local_ufrag().to_string(), id);
-            self.peers.insert(id, peer);
+            self.keep(id, peer).map_err(|e| refuse(503, e.to_string()))?;
         }
         let sdp = answer.map_err(|words| refuse(400, words))?;
         Ok(Answer { sdp, peer: id.to_string() })
@@ -240,8 +310,9 @@ impl Hub {
             Ok(offered) => offered,
             Err(words) => return eprintln!("cannot make an offer: {words}"),
         };
-        self.by_ufrag.insert(peer.pc.local_ufrag().to_string(), id);
-        self.peers.insert(id, peer);
+        if let Err(e) = self.keep(id, peer) {
+            return eprintln!("cannot make an offer: {e}");
+        }
         let commands = self.commands.clone();
         std::thread::spawn(move || {
             let request = ureq::post(&url)

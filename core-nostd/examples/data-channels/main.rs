@@ -9,6 +9,7 @@
 mod bulk;
 mod http;
 mod hub;
+mod multicast;
 mod peer;
 
 use clap::Parser;
@@ -50,6 +51,10 @@ struct Options {
     /// End after so many seconds.
     #[arg(long, value_name = "SECONDS")]
     exit_after: Option<u64>,
+    /// Multicast DNS: `query` looks up the names that browsers hide behind,
+    /// `gather` hides our own address behind one, too.
+    #[arg(long, value_name = "MODE", default_value = "off", value_parser = ["off", "query", "gather"])]
+    mdns: String,
     /// Print each change of state.
     #[arg(long)]
     log: bool,

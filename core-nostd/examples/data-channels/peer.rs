@@ -4,10 +4,10 @@ use crate::Options;
 use crate::bulk::Bulk;
 use picortc::env::{Instant, TransportProtocol};
 use picortc::peer::{
-    Limits, RTCDataChannelEvent, RTCDataChannelId, RTCDataChannelInit, RTCDataChannelMessage,
-    RTCDataChannelState, RTCDtlsTransportState, RTCEvent, RTCMessage, RTCPeerConnection,
-    RTCPeerConnectionBuilder, RTCPeerConnectionEvent, RTCPeerConnectionState, RTCSctpTransportState,
-    RTCSdpType, SettingEngine, WriteError,
+    ConnectionId, Limits, MulticastDnsMode, RTCDataChannelEvent, RTCDataChannelId, RTCDataChannelInit,
+    RTCDataChannelMessage, RTCDataChannelState, RTCDtlsTransportState, RTCEvent, RTCMessage,
+    RTCPeerConnection, RTCPeerConnectionBuilder, RTCPeerConnectionEvent, RTCPeerConnectionState,
+    RTCSctpTransportState, RTCSdpType, SettingEngine, WriteError,
 };
 use std::collections::VecDeque;
 use std::error::Error;
@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 /// A peer and its messages.
 pub(crate) struct Peer {
     pub(crate) pc: RTCPeerConnection,
+    /// Its place in the demultiplexer.
+    pub(crate) connection: Option<ConnectionId>,
     name: u64,
     echo: bool,
     log: bool,
@@ -49,6 +51,11 @@ impl Peer {
         getrandom::fill(&mut seed)?;
         let settings = SettingEngine {
             include_loopback_candidate: local.ip().is_loopback(),
+            multicast_dns_mode: match options.mdns.as_str() {
+                "gather" => MulticastDnsMode::QueryAndGather,
+                "query" => MulticastDnsMode::QueryOnly,
+                _ => MulticastDnsMode::Disabled,
+            },
             ..SettingEngine::default()
         };
         let mut pc = RTCPeerConnectionBuilder::new()
@@ -63,6 +70,7 @@ impl Peer {
         }
         Ok(Self {
             pc,
+            connection: None,
             name,
             echo: options.echo,
             log: options.log,

@@ -4,7 +4,8 @@ use super::pairs::{Readiness, priority};
 use super::{Agent, ConnectionState, GatheringState};
 use crate::env::{Env, Rng, TransportContext, TransportProtocol};
 use crate::wire::candidate::{Candidate, CandidateAddress, CandidateType, TcpType};
-use core::net::{IpAddr, SocketAddr};
+use crate::wire::dns::UuidName;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Our ufrag and password.
 ///
@@ -94,6 +95,8 @@ pub struct LocalCandidate {
     pub foundation: u8,
     /// Whether its address is still there.
     pub alive: bool,
+    /// What the peer is told instead of the address of the host.
+    pub name: Option<UuidName>,
 }
 
 /// Where a server-reflexive or relayed candidate comes from.
@@ -133,21 +136,35 @@ impl LocalCandidate {
         self.alive && matches!(self.kind, CandidateType::Host | CandidateType::Relayed)
     }
 
+    /// The related address: "0.0.0.0" and 9 where it would tell what a name
+    /// hides (draft-ietf-mmusic-mdns-ice-candidates, Section 3.1.2.2).
+    fn shown_related(&self) -> Option<SocketAddr> {
+        let hidden = |ip: IpAddr| match ip {
+            IpAddr::V4(_) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 9),
+            IpAddr::V6(_) => SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 9),
+        };
+        self.related.map(|related| if self.name.is_some() { hidden(related.ip()) } else { related })
+    }
+
     /// Calls `write` with the candidate as the signalling carries it.
     pub fn with_attribute<R>(&self, ufrag: Option<&str>, write: impl FnOnce(Candidate<'_>) -> R) -> R {
         let digits =
             [b'0' + self.foundation / 100, b'0' + self.foundation / 10 % 10, b'0' + self.foundation % 10];
         let skip = digits.iter().take(2).take_while(|d| **d == b'0').count();
         let foundation = digits.get(skip..).and_then(|d| core::str::from_utf8(d).ok()).unwrap_or("0");
+        let name = self.name.map(UuidName::to_text);
         write(Candidate {
             foundation,
             component: 1,
             tcp_type: self.tcp_type,
             priority: self.priority,
-            address: CandidateAddress::Ip(self.addr.ip()),
+            address: match &name {
+                Some(name) if self.kind == CandidateType::Host => CandidateAddress::Name(name),
+                _ => CandidateAddress::Ip(self.addr.ip()),
+            },
             port: self.addr.port(),
             kind: self.kind,
-            related: self.related,
+            related: self.shown_related(),
             ufrag,
         })
     }
@@ -227,10 +244,25 @@ impl Agent {
                 TransportProtocol::Tls => false,
             };
         if added {
+            if self.config.hide_host_addresses {
+                self.name_host(env, addr.ip());
+            }
             self.pair_all(env);
             self.update_state(env.now);
         }
         added
+    }
+
+    /// Gives the host candidates at `ip` one name. What a router shows of us
+    /// is nothing that multicast DNS could tell.
+    fn name_host(&mut self, env: &mut Env<'_>, ip: IpAddr) {
+        let own =
+            |c: &LocalCandidate| c.kind == CandidateType::Host && c.base.ip() == ip && c.addr.ip() == ip;
+        let known = self.locals.iter().filter(|c| own(c)).find_map(|c| c.name);
+        let name = known.unwrap_or_else(|| UuidName::new(env.rng.array()));
+        for candidate in self.locals.iter_mut().filter(|c| own(c)) {
+            candidate.name = Some(name);
+        }
     }
 
     fn add_host(&mut self, addr: SocketAddr, base: SocketAddr, tcp_type: Option<TcpType>) -> bool {
@@ -306,6 +338,8 @@ impl Agent {
             priority: priority(kind, base, tcp_type, server.map(|s| s.protocol), index),
             foundation,
             alive: true,
+            // What comes of a hidden address must not show it.
+            name: self.locals.iter().find(|c| c.base.ip() == base.ip()).and_then(|c| c.name),
         };
         self.locals.push(candidate).ok().map(|()| index)
     }
@@ -421,6 +455,13 @@ impl Agent {
             tcp_type: candidate.tcp_type,
         };
         self.push_remote(env, remote);
+        self.update_state(env.now);
+    }
+
+    /// Tells that the peer has a candidate whose address is not known yet: it
+    /// may come, or check us.
+    pub fn expect_hidden_candidate(&mut self, env: &mut Env<'_>) {
+        self.remote_hidden = true;
         self.update_state(env.now);
     }
 

@@ -79,6 +79,9 @@ pub struct Config {
     pub lite: bool,
     /// Whether only relayed candidates are told and used.
     pub relay_only: bool,
+    /// Whether host candidates are names of multicast DNS, which somebody else
+    /// publishes.
+    pub hide_host_addresses: bool,
     /// "Ta": the least time between two new checks.
     pub pacing: Duration,
     /// When a check is sent again and given up.
@@ -101,6 +104,7 @@ impl Default for Config {
         Self {
             lite: false,
             relay_only: false,
+            hide_host_addresses: false,
             pacing: Duration::from_millis(50),
             schedule: Schedule { rto: Duration::from_millis(500), transmissions: 6, last_wait: 8 },
             nomination_delay: Duration::from_millis(150),

@@ -177,8 +177,8 @@ fn a_lost_question_or_answer_is_made_good_and_silence_ends() {
     link.seen.clear();
     link.lost = |_| false;
     link.lookup(1, "nobody.local");
-    link.pass(9_999);
-    assert_eq!((link.lookup(1, "nobody.local"), link.seen.len()), ("Asking".into(), 4));
+    link.pass(17_999);
+    assert_eq!((link.lookup(1, "nobody.local"), link.seen.len()), ("Asking".into(), 5));
     link.pass(1);
     assert_eq!(link.lookup(1, "nobody.local"), "NotFound");
     link.pass(5_000);

@@ -4,6 +4,7 @@ use super::configuration::{RTCConfiguration, RTCDtlsRole, RTCIceTransportPolicy,
 use super::connection::{Counters, RTCPeerConnection};
 use super::jsep::Jsep;
 use super::limits::Limits;
+use super::mdns::{MulticastDnsMode, Names};
 use super::signals::Signals;
 use super::streams::Streams;
 use crate::channel::Channels;
@@ -154,6 +155,7 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
             consent_interval: settings.ice_keepalive_interval,
             disconnected_timeout: settings.ice_disconnected_timeout,
             failed_timeout: settings.ice_failed_timeout,
+            hide_host_addresses: settings.multicast_dns_mode == MulticastDnsMode::QueryAndGather,
             ..ice::Config::default()
         };
         let ice = ice::Agent::new(ice_config, provider.hashes, &limits.ice, &mut Env::new(now, &mut rng))?;
@@ -181,6 +183,7 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
             jsep: Jsep::new(limits.jsep, rng.next_u64())?,
             signals: Signals::new(now),
             streams: Streams::new(&limits.streams)?,
+            names: Names::new(settings.multicast_dns_mode, &limits.ice)?,
             max_message_size: settings.sctp_max_message_size.min(limits.sctp.max_message_size),
             mtu: settings.mtu,
             include_loopback: settings.include_loopback_candidate,

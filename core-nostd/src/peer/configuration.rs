@@ -1,6 +1,7 @@
 //! What a peer connection is told at construction.
 
 use crate::dtls::Certificate;
+use crate::peer::mdns::MulticastDnsMode;
 use crate::peer::state::state;
 use core::time::Duration;
 
@@ -88,6 +89,8 @@ pub struct SettingEngine {
     pub ice_lite: bool,
     /// Whether loopback addresses become candidates.
     pub include_loopback_candidate: bool,
+    /// What is done with candidates that are names of multicast DNS.
+    pub multicast_dns_mode: MulticastDnsMode,
     /// How long a path may be silent before it counts as disconnected.
     pub ice_disconnected_timeout: Duration,
     /// How long a path may be without consent before it has failed.
@@ -118,6 +121,7 @@ impl Default for SettingEngine {
         Self {
             ice_lite: false,
             include_loopback_candidate: false,
+            multicast_dns_mode: MulticastDnsMode::QueryOnly,
             ice_disconnected_timeout: Duration::from_secs(10),
             ice_failed_timeout: Duration::from_secs(30),
             ice_keepalive_interval: Duration::from_secs(5),

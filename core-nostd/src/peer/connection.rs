@@ -4,6 +4,7 @@ use super::configuration::RTCDtlsRole;
 use super::data_channel::RTCDataChannel;
 use super::event::RTCEvent;
 use super::jsep::{Jsep, RTCSignalingState};
+use super::mdns::Names;
 use super::message::{RTCDataChannelMessage, RTCMessage};
 use super::signals::Signals;
 use super::state::{
@@ -43,6 +44,7 @@ pub struct RTCPeerConnection {
     pub(super) jsep: Jsep,
     pub(super) signals: Signals,
     pub(super) streams: Streams,
+    pub(super) names: Names,
     pub(super) max_message_size: usize,
     pub(super) mtu: usize,
     pub(super) include_loopback: bool,
@@ -103,6 +105,7 @@ impl RTCPeerConnection {
             RTCEvent::StreamOpened { id, transport } => self.stream_opened(id, transport),
             RTCEvent::StreamFailed { id } => self.stream_failed(id),
             RTCEvent::StreamClosed { transport } => self.stream_closed(&transport),
+            RTCEvent::NameResolved { name, addr } => self.name_resolved(name, addr),
         }
         self.progress();
     }
@@ -320,5 +323,12 @@ impl RTCPeerConnection {
     /// Whether ICE has shown that this peer is at the other end of `path`.
     pub fn is_validated_path(&self, path: &TransportContext) -> bool {
         self.ice.is_validated(path)
+    }
+
+    /// Whether `path` is one that ICE is checking, or along which this peer
+    /// has shown that it knows our password. Not yet
+    /// [validated](Self::is_validated_path).
+    pub fn is_expected_path(&self, path: &TransportContext) -> bool {
+        self.ice.is_expected(path)
     }
 }

@@ -5,7 +5,8 @@ use crate::env::{TransportContext, TransportProtocol};
 use crate::peer::jsep::RTCSignalingState;
 use crate::peer::state::{RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState};
 use crate::peer::streams::RTCStreamId;
-use core::net::SocketAddr;
+use crate::wire::dns::UuidName;
+use core::net::{IpAddr, SocketAddr};
 
 /// A signal from the connection. Small and `Copy`: it says that something can
 /// be looked at, and carries no bytes. Signals of one kind coalesce (the last
@@ -155,5 +156,14 @@ pub enum RTCEvent {
     StreamClosed {
         /// Its path.
         transport: TransportContext,
+    },
+    /// What a name means that
+    /// [`poll_name`](crate::peer::RTCPeerConnection::poll_name) asked for.
+    NameResolved {
+        /// The name.
+        name: UuidName,
+        /// Its address; `None` when nobody knows it, or when it has several.
+        #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
+        addr: Option<IpAddr>,
     },
 }

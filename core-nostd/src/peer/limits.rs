@@ -1,5 +1,6 @@
 //! How much memory a connection takes, all of it at construction.
 
+use super::mdns::Names;
 use crate::{channel, dtls, ice, sctp};
 
 /// The bounds of one peer connection, a small struct per layer. Plain data:
@@ -63,6 +64,7 @@ impl Limits {
     /// The octets of heap that one connection takes with these limits.
     pub const fn heap_bytes(&self) -> usize {
         self.ice.heap_bytes()
+            + Names::heap_bytes(&self.ice)
             + self.dtls.heap_bytes()
             + self.sctp.heap_bytes()
             + self.channel.heap_bytes()

@@ -11,15 +11,19 @@
 //! | `progress` | what one layer's state means for the next; events |
 //! | `negotiate` | offers, answers, candidates |
 //! | `data_channel` | a channel, seen through its connection |
+//! | `mdns` | candidates that are names |
+//! | `demultiplexer` | many connections on one socket |
 //! | `stats` | statistics |
 
 mod builder;
 mod configuration;
 mod connection;
 mod data_channel;
+mod demultiplexer;
 mod event;
 pub mod jsep;
 mod limits;
+mod mdns;
 mod message;
 mod negotiate;
 mod progress;
@@ -41,12 +45,16 @@ pub use configuration::{
 };
 pub use connection::RTCPeerConnection;
 pub use data_channel::RTCDataChannel;
+pub use demultiplexer::{
+    ConnectionId, Demultiplexer, DemultiplexerCounters, DemultiplexerError, DemultiplexerLimits,
+};
 pub use event::{
     RTCDataChannelEvent, RTCEvent, RTCMilestone, RTCMilestoneStep, RTCPeerConnectionEvent,
     RTCPeerConnectionIceEvent,
 };
 pub use jsep::{RTCSdpType, RTCSignalingState};
 pub use limits::Limits;
+pub use mdns::MulticastDnsMode;
 pub use message::{RTCDataChannelMessage, RTCMessage};
 pub use negotiate::{Error, RTCAnswerOptions, RTCIceCandidateInit, RTCOfferOptions, RTCSessionDescription};
 pub use state::{

@@ -223,8 +223,11 @@ impl RTCPeerConnection {
     /// What a remote description says of ICE, before it is answered.
     fn take_candidates(&mut self, changes: &Changes, sdp_type: RTCSdpType) {
         let env = &mut Env::new(self.now, &mut self.rng);
-        if sdp_type == RTCSdpType::Offer && changes.remote_ice == IceChange::Restart {
-            self.ice.restart(env);
+        if changes.remote_ice == IceChange::Restart {
+            self.names.clear();
+            if sdp_type == RTCSdpType::Offer {
+                self.ice.restart(env);
+            }
         }
         let Some(remote) = self.jsep.remote() else { return };
         if sdp_type == RTCSdpType::Offer && changes.remote_ice == IceChange::New {
@@ -234,7 +237,7 @@ impl RTCPeerConnection {
         for line in remote.candidates() {
             // The peer's other candidates are as good as before.
             if let Ok(Some(candidate)) = Candidate::parse_value(line) {
-                self.ice.add_remote_candidate(env, &candidate);
+                self.names.take(&mut self.ice, env, &candidate);
             }
         }
         if remote.end_of_candidates() {
@@ -298,7 +301,7 @@ impl RTCPeerConnection {
         }
         let env = &mut Env::new(self.now, &mut self.rng);
         match candidate {
-            Some(candidate) => self.ice.add_remote_candidate(env, &candidate),
+            Some(candidate) => self.names.take(&mut self.ice, env, &candidate),
             None if text.is_empty() => self.ice.end_of_remote_candidates(env),
             None => {}
         }
