@@ -13,8 +13,11 @@
 use crate::env::Rng;
 use crate::mem::{Boxed, OutOfMemory};
 
+pub mod compact;
 #[cfg(feature = "rust-crypto")]
 pub mod rust_crypto;
+
+pub use compact::Computation;
 
 /// What a peer connection computes with.
 #[derive(Clone, Copy)]
@@ -309,6 +312,26 @@ pub trait KeyExchange: Sync {
         let (secret, len) = self.generate(rng, share)?;
         Ok((len, self.finish(&secret, peer)?))
     }
+
+    /// [`generate`](Self::generate) in steps, whose output is the share;
+    /// `None` when it has none, or needs none.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate).
+    fn begin_generate(&self, rng: &mut Rng) -> Result<Option<(KxSecret, Computation)>, CryptoError> {
+        let _ = rng;
+        Ok(None)
+    }
+
+    /// [`finish`](Self::finish) in steps, whose output is the shared secret;
+    /// `None` when it has none, or needs none.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    fn begin_finish(&self, secret: &KxSecret, peer: &[u8]) -> Result<Option<Computation>, CryptoError> {
+        let _ = (secret, peer);
+        Ok(None)
+    }
 }
 
 /// Up to `N` secret octets, wiped when dropped and absent from `Debug`.
@@ -399,6 +422,16 @@ pub trait Signer: Sync {
     /// # Errors
     /// [`CryptoError::Invalid`] when the key is no P-256 scalar.
     fn sign(&self, key: &Secret<32>, digest: &[u8; 32]) -> Result<P256Signature, CryptoError>;
+
+    /// [`sign`](Self::sign) in steps, whose output is the signature; `None`
+    /// when it has none, or needs none.
+    ///
+    /// # Errors
+    /// As [`sign`](Self::sign).
+    fn begin_sign(&self, key: &Secret<32>, digest: &[u8; 32]) -> Result<Option<Computation>, CryptoError> {
+        let _ = (key, digest);
+        Ok(None)
+    }
 }
 
 /// A public key as a certificate carries it.
@@ -429,6 +462,21 @@ pub trait Verifier: Sync {
     /// below 2048 bits among them), [`CryptoError::Unauthentic`] for a wrong
     /// one.
     fn verify(&self, key: PublicKey<'_>, digest: &[u8], signature: &[u8]) -> Result<(), CryptoError>;
+
+    /// [`verify`](Self::verify) in steps, without output; `None` when it has
+    /// none, or needs none.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    fn begin_verify(
+        &self,
+        key: PublicKey<'_>,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<Option<Computation>, CryptoError> {
+        let _ = (key, digest, signature);
+        Ok(None)
+    }
 }
 
 /// Whether two byte strings are equal, in time that depends on their lengths

@@ -33,6 +33,35 @@ impl Hashes for Hashing {
     }
 }
 
+/// SHA-1 and SHA-256: what a chip's cipher suites need. SHA-384 is 27 KB.
+pub(super) struct ShortHashing;
+
+impl Hashes for ShortHashing {
+    fn supports(&self, algorithm: HashAlgorithm) -> bool {
+        algorithm != HashAlgorithm::Sha384
+    }
+
+    fn hash(&self, algorithm: HashAlgorithm, parts: &[&[u8]]) -> Result<Digest, CryptoError> {
+        Ok(match algorithm {
+            HashAlgorithm::Sha1 => hash::<Sha1>(parts),
+            HashAlgorithm::Sha256 => hash::<Sha256>(parts),
+            HashAlgorithm::Sha384 => return Err(CryptoError::Unsupported),
+        })
+    }
+
+    fn hmac(&self, algorithm: HashAlgorithm, key: &[u8], parts: &[&[u8]]) -> Result<Digest, CryptoError> {
+        match algorithm {
+            HashAlgorithm::Sha1 => hmac::<Hmac<Sha1>>(key, parts),
+            HashAlgorithm::Sha256 => hmac::<Hmac<Sha256>>(key, parts),
+            HashAlgorithm::Sha384 => Err(CryptoError::Unsupported),
+        }
+    }
+
+    fn context(&self) -> Result<Boxed<dyn HashContext>, OutOfMemory> {
+        Ok(boxed(ShortRunning(None))?)
+    }
+}
+
 fn hash<D: sha2::Digest>(parts: &[&[u8]]) -> Digest {
     let mut hash = D::new();
     for part in parts {
@@ -87,6 +116,30 @@ impl HashContext for [Running; 1] {
             Running::Idle => Digest::new(),
             Running::Sha256(h) => digest(&h.clone().finalize()),
             Running::Sha384(h) => digest(&h.clone().finalize()),
+        }
+    }
+}
+
+/// A running transcript hash that is SHA-256 or nothing.
+struct ShortRunning(Option<Sha256>);
+
+impl HashContext for [ShortRunning; 1] {
+    fn start(&mut self, algorithm: HashAlgorithm) -> Result<(), CryptoError> {
+        let [ShortRunning(this)] = self;
+        *this = (algorithm == HashAlgorithm::Sha256).then(Sha256::new);
+        this.as_ref().map(|_| ()).ok_or(CryptoError::Unsupported)
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        if let [ShortRunning(Some(h))] = self {
+            h.update(bytes);
+        }
+    }
+
+    fn current(&self) -> Digest {
+        match self {
+            [ShortRunning(Some(h))] => digest(&h.clone().finalize()),
+            _ => Digest::new(),
         }
     }
 }

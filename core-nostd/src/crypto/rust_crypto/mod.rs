@@ -10,7 +10,7 @@ mod hash;
 mod kx;
 mod sign;
 
-use super::CryptoProvider;
+use super::{CryptoProvider, compact};
 
 /// Cipher suites by IANA number: AES first where the processor has it.
 #[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "aarch64"))]
@@ -70,14 +70,14 @@ pub static PROVIDER: CryptoProvider = CryptoProvider {
     cipher_suites: CIPHER_SUITES,
 };
 
-/// What a microcontroller should do: X25519 and ChaCha20-Poly1305 first, no
-/// post-quantum shares, ECDSA P-256 only.
+/// What a microcontroller should do: the curves of [`compact`], X25519 and
+/// ChaCha20-Poly1305 first, no post-quantum shares, ECDSA P-256 only.
 pub static CHIP: CryptoProvider = CryptoProvider {
-    name: "rust-crypto-chip",
-    hashes: &hash::Hashing,
-    aeads: &aead::Sealing,
-    key_exchanges: &[&kx::X25519, &kx::P256],
-    signer: &sign::P256Signer,
-    verifiers: &[&sign::EcdsaSha256],
+    name: "chip",
+    hashes: &hash::ShortHashing,
+    aeads: &aead::ShortSealing,
+    key_exchanges: &[&compact::X25519, &compact::P256],
+    signer: &compact::P256Signer(&hash::ShortHashing),
+    verifiers: &[&compact::EcdsaP256Sha256],
     cipher_suites: &[0x1303, 0x1301, 0xcca9, 0xc02b],
 };
