@@ -80,53 +80,70 @@ fn power<T: Copy + core::ops::Mul<Output = T>>(base: T, one: T, exponent: &Words
     out
 }
 
+/// What stands behind the operators takes references, so that no operand is
+/// copied.
 impl core::ops::Add for Element {
     type Output = Self;
+    #[inline(always)]
     fn add(self, other: Self) -> Self {
-        let (sum, carry) = words::add(&self.0, &other.0);
-        Self(reduce_once(&sum, carry, &P))
+        Self(add(&self.0, &other.0))
     }
 }
 
 impl core::ops::Sub for Element {
     type Output = Self;
+    #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        let (difference, borrow) = words::subtract(&self.0, &other.0);
-        let (more, _) = words::add(&difference, &P);
-        Self(words::select(&difference, &more, borrow))
+        Self(subtract(&self.0, &other.0))
     }
 }
 
 impl core::ops::Mul for Element {
     type Output = Self;
-
-    /// Montgomery's reduction. p is -1 modulo 2^32, so what is added to make
-    /// a column vanish is that column itself times p, and p's words are so
-    /// simple that no multiplication is left. Columns are summed from the
-    /// lowest up.
-    #[inline(never)]
+    #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        let t = words::product(&self.0, &other.0);
-        let mut q = [0_u32; 8];
-        let mut out = [0; 8];
-        let mut sum = 0_i64;
-        for k in 0..16_usize {
-            let before = |distance: usize| {
-                let word = k.checked_sub(distance).and_then(|i: usize| q.get(i));
-                i64::from(word.copied().unwrap_or_default())
-            };
-            // q * p = q * (2^256 - 2^224 + 2^192 + 2^96 - 1)
-            sum += i64::from(t[k]) + before(8) - before(7) + before(6) + before(3);
-            if k < 8 {
-                q[k] = sum as u32;
-            } else {
-                out[k - 8] = sum as u32;
-            }
-            // Taking off q at its own column leaves zero there.
-            sum >>= 32;
-        }
-        Self(reduce_once(&out, sum as u32, &P))
+        Self(multiply(&self.0, &other.0))
     }
+}
+
+#[inline(never)]
+fn add(a: &Words, b: &Words) -> Words {
+    let (sum, carry) = words::add(a, b);
+    reduce_once(&sum, carry, &P)
+}
+
+#[inline(never)]
+fn subtract(a: &Words, b: &Words) -> Words {
+    let (difference, borrow) = words::subtract(a, b);
+    let mask = words::mask(borrow);
+    let mut p = P;
+    words::each!(I => { p[I] &= mask; });
+    words::add(&difference, &p).0
+}
+
+/// Montgomery's reduction. p is -1 modulo 2^32, so what is added to make a
+/// column vanish is that column itself times p, and p's words are so simple
+/// that no multiplication is left. Columns are summed from the lowest up.
+#[inline(never)]
+fn multiply(a: &Words, b: &Words) -> Words {
+    let t = words::product(a, b);
+    // With zeros on both sides, which the optimiser sees.
+    let mut q = [0_i64; 24];
+    let mut out = [0; 8];
+    let mut sum = 0_i64;
+    // q * p = q * (2^256 - 2^224 + 2^192 + 2^96 - 1)
+    words::each!(K => {
+        sum += i64::from(t[K]) - q[K + 1] + q[K + 2] + q[K + 5];
+        q[K + 8] = i64::from(sum as u32);
+        // Taking off q at its own column leaves zero there.
+        sum >>= 32;
+    });
+    words::each!(K => {
+        sum += i64::from(t[K + 8]) + q[K + 8] - q[K + 9] + q[K + 10] + q[K + 13];
+        out[K] = sum as u32;
+        sum >>= 32;
+    });
+    reduce_once(&out, sum as u32, &P)
 }
 
 /// A number modulo n, times 2^256.
@@ -192,9 +209,9 @@ pub(super) fn private_key(octets: &[u8; 32]) -> Option<Words> {
 /// A point in projective coordinates; the neutral one is (0 : 1 : 0).
 #[derive(Clone, Copy)]
 pub(super) struct Point {
-    pub(super) x: Element,
-    pub(super) y: Element,
-    pub(super) z: Element,
+    x: Element,
+    y: Element,
+    z: Element,
 }
 
 pub(super) const NEUTRAL: Point = Point { x: ZERO, y: ONE, z: ZERO };

@@ -35,48 +35,88 @@ pub(super) fn multiply_add(a: u32, b: u32, c: u32, d: u32) -> (u32, u32) {
     (sum as u32, (sum >> 32) as u32)
 }
 
+/// Says something for each index of a number, so that no loop is left: with a
+/// constant index there is no bound to check, and a carry stays in a register.
+macro_rules! each {
+    ($i:ident => $body:block) => {
+        $crate::crypto::compact::words::each!(@ $i $body 0 1 2 3 4 5 6 7)
+    };
+    (@ $i:ident $body:block $($index:literal)+) => {
+        $({
+            const $i: usize = $index;
+            $body
+        })+
+    };
+}
+pub(super) use each;
+
 /// The whole product.
 #[inline(never)]
 pub(super) fn product(a: &Words, b: &Words) -> [u32; 16] {
     let mut out = [0; 16];
-    for i in 0..8 {
-        let mut carry = 0;
-        for j in 0..8 {
-            (out[i + j], carry) = multiply_add(a[i], b[j], out[i + j], carry);
+    for (i, word) in a.iter().enumerate() {
+        if let Some(row) = out[i..].first_chunk_mut() {
+            add_multiple(row, *word, b);
         }
-        out[i + 8] = carry;
     }
     out
 }
 
+/// Adds `a * b` to a row of a product, whose last word is still zero.
+#[inline(always)]
+fn add_multiple(row: &mut [u32; 9], a: u32, b: &Words) {
+    let mut carry = 0;
+    each!(J => {
+        (row[J], carry) = multiply_add(a, b[J], row[J], carry);
+    });
+    row[8] = carry;
+}
+
 /// `a + b`, and the carry.
+#[inline(always)]
 pub(super) fn add(a: &Words, b: &Words) -> (Words, u32) {
     let mut out = [0; 8];
-    let mut carry = 0;
-    for i in 0..8 {
-        let sum = u64::from(a[i]) + u64::from(b[i]) + carry;
-        out[i] = sum as u32;
-        carry = sum >> 32;
-    }
-    (out, carry as u32)
+    let mut carry = false;
+    each!(I => {
+        (out[I], carry) = carrying_add(a[I], b[I], carry);
+    });
+    (out, u32::from(carry))
 }
 
 /// `a - b`, and the borrow: 0 or 1.
+#[inline(always)]
 pub(super) fn subtract(a: &Words, b: &Words) -> (Words, u32) {
     let mut out = [0; 8];
-    let mut borrow = 0;
-    for i in 0..8 {
-        let difference = i64::from(a[i]) - i64::from(b[i]) + borrow;
-        out[i] = difference as u32;
-        borrow = difference >> 32;
-    }
-    (out, (borrow as u32) & 1)
+    let mut borrow = false;
+    each!(I => {
+        (out[I], borrow) = borrowing_sub(a[I], b[I], borrow);
+    });
+    (out, u32::from(borrow))
+}
+
+#[inline(always)]
+fn carrying_add(a: u32, b: u32, carry: bool) -> (u32, bool) {
+    let (sum, first) = a.overflowing_add(b);
+    let (sum, second) = sum.overflowing_add(u32::from(carry));
+    (sum, first | second)
+}
+
+#[inline(always)]
+fn borrowing_sub(a: u32, b: u32, borrow: bool) -> (u32, bool) {
+    let (difference, first) = a.overflowing_sub(b);
+    let (difference, second) = difference.overflowing_sub(u32::from(borrow));
+    (difference, first | second)
 }
 
 /// `b` when `choice` is 1, `a` when it is 0.
+#[inline(always)]
 pub(super) fn select(a: &Words, b: &Words, choice: u32) -> Words {
     let mask = mask(choice);
-    core::array::from_fn(|i| a[i] ^ (mask & (a[i] ^ b[i])))
+    let mut out = [0; 8];
+    each!(I => {
+        out[I] = a[I] ^ (mask & (a[I] ^ b[I]));
+    });
+    out
 }
 
 /// All ones for 1, zero for 0; hidden from an optimiser that would branch.

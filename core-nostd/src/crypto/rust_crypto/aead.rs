@@ -44,6 +44,7 @@ macro_rules! aeads {
 
         /// A key with its schedule. All variants share one slot, taken at
         /// construction.
+        #[allow(clippy::large_enum_variant, reason = "the slot has room for the largest")]
         enum $key {
             None,
             $($algorithm($algorithm),)+
