@@ -31,7 +31,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For microcontrollers: a few channels, messages of a few kilobytes.
+    /// For microcontrollers: four channels, messages of a kilobyte.
     pub const TINY: Self = Self {
         ice: ice::Limits::TINY,
         dtls: dtls::Limits::TINY,
@@ -61,7 +61,9 @@ impl Limits {
         streams: super::streams::Limits::SERVER,
     };
 
-    /// The octets of heap that one connection takes with these limits.
+    /// The octets of heap that one connection takes with these limits, beside
+    /// the running contexts of its crypto provider (two to four kilobytes, the
+    /// same for all limits).
     pub const fn heap_bytes(&self) -> usize {
         self.ice.heap_bytes()
             + Names::heap_bytes(&self.ice)
