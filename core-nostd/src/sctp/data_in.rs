@@ -72,6 +72,8 @@ pub(super) enum Arrival {
     NoRoom,
     /// To be acknowledged, but its stream does not exist.
     NoStream,
+    /// To be acknowledged, but there is no entry left for its stream.
+    NoEntry,
     /// The message is longer than the peer was told.
     TooLong,
 }
@@ -178,10 +180,15 @@ impl Inbound {
         if data.tsn.since(self.cumulative) > u32::from(u16::MAX) || !self.fits(bytes.len(), in_sequence) {
             return Arrival::NoRoom;
         }
-        if data.stream >= self.stream_count || self.streams.entry(data.stream).is_none() {
+        let exists = data.stream < self.stream_count;
+        if !exists || self.streams.entry(data.stream).is_none() {
             // "it SHALL acknowledge the reception of the DATA chunk following
             // the normal procedure, [...] and discard" (RFC 9260, Section 6.5)
-            return if self.note(data.tsn) { Arrival::NoStream } else { Arrival::NoRoom };
+            return match (self.note(data.tsn), exists) {
+                (false, _) => Arrival::NoRoom,
+                (true, false) => Arrival::NoStream,
+                (true, true) => Arrival::NoEntry,
+            };
         }
         if self.waits_for_reset(data) {
             return Arrival::NoRoom;
@@ -481,24 +488,31 @@ impl Inbound {
     }
 
     /// The peer resets streams after `last`; none listed means all in use.
-    /// `false` when it has to ask again.
-    pub(super) fn reset(&mut self, last: Tsn, streams: impl Iterator<Item = u16> + Clone) -> bool {
-        let known = |s: &u16| self.streams.get(*s).is_some();
+    /// `sends` says on which streams we send. `false` when it has to ask again.
+    pub(super) fn reset(
+        &mut self,
+        last: Tsn,
+        streams: impl Iterator<Item = u16> + Clone,
+        sends: impl Fn(u16) -> bool,
+    ) -> bool {
         let all = streams.clone().next().is_none();
-        let (listed, unknown) = streams
-            .clone()
-            .filter(|s| *s < self.stream_count)
-            .fold((0, 0), |(n, new), s| (n + 1, new + usize::from(!known(&s))));
+        let listed = streams.filter(|s| *s < self.stream_count);
+        let unknown = |s: &u16| self.streams.get(*s).is_none();
+        // A stream that nobody here sends on, that nothing came on and nothing
+        // will before the reset, is as new as it can be: it is reported while
+        // there is an entry for it, and needs none.
+        let arrived = !last.after(self.cumulative);
+        let needed = |s: &u16| !arrived || sends(*s);
+        let new = listed.clone().filter(|s| needed(s) && unknown(s)).count();
         let markers = self.ready.len() - self.messages;
-        if listed + markers > self.ready.capacity() - self.runs.capacity() || unknown > self.streams.room() {
+        let count = listed.clone().count().min(self.streams.capacity());
+        if count + markers > self.ready.capacity() - self.runs.capacity() || new > self.streams.room() {
             return false;
         }
-        if all {
-            for stream in self.streams.iter_mut() {
-                stream.deferred = true;
-            }
+        for stream in self.streams.iter_mut().filter(|_| all) {
+            stream.deferred = true;
         }
-        for id in streams.filter(|s| *s < self.stream_count) {
+        for id in listed.clone().filter(needed).chain(listed.filter(|s| !needed(s))) {
             if let Some(stream) = self.streams.entry(id) {
                 stream.deferred = true;
             }

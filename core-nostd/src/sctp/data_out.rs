@@ -236,6 +236,9 @@ impl Outbound {
         let Some(stream) = self.streams.get_mut(id) else { return Ok(()) };
         stream.refused = 0;
         stream.buffered += data.len();
+        if !is_application_data(ppid) {
+            stream.overhead += data.len();
+        }
         let tail = core::mem::replace(&mut stream.tail, index);
         if stream.head == NONE {
             stream.head = index;
@@ -274,11 +277,14 @@ impl Outbound {
     }
 
     /// `octets` of a stream no longer wait.
-    fn unbuffer(&mut self, id: u16, octets: usize) {
+    fn unbuffer(&mut self, id: u16, ppid: u32, octets: usize) {
         let Some(stream) = self.streams.get_mut(id) else { return };
-        let before = stream.buffered;
-        stream.buffered = before.saturating_sub(octets);
-        let fell = before > stream.threshold && stream.buffered <= stream.threshold;
+        let before = stream.application_data();
+        stream.buffered = stream.buffered.saturating_sub(octets);
+        if !is_application_data(ppid) {
+            stream.overhead = stream.overhead.saturating_sub(octets);
+        }
+        let fell = before > stream.threshold && stream.application_data() <= stream.threshold;
         if fell && !core::mem::replace(&mut stream.low, true) {
             self.signals += 1;
         }
@@ -556,10 +562,11 @@ impl Outbound {
         }
         if let Some(message) = self.messages.get_mut(usize::from(sent.message)) {
             self.pool.consume(&mut message.chain, len);
-            if message.chain.is_empty() {
+            let (ppid, whole) = (message.ppid, message.chain.is_empty());
+            if whole {
                 self.free_message(sent.message);
             }
-            self.unbuffer(sent.stream, len);
+            self.unbuffer(sent.stream, ppid, len);
         }
         len
     }
@@ -568,7 +575,7 @@ impl Outbound {
     /// (RFC 3758, Section 3.5). `false` when there is no place to note that.
     fn abandon(&mut self, index: u16) -> bool {
         let Some(message) = self.messages.get(usize::from(index)).filter(|m| m.used) else { return false };
-        let (id, queued) = (message.stream, message.unsent > 0);
+        let (id, ppid, queued) = (message.stream, message.ppid, message.unsent > 0);
         let left = message.chain.len();
         if message.started {
             // What was sent may all have arrived: then it takes a TSN of the
@@ -610,7 +617,7 @@ impl Outbound {
             self.unqueue(id);
         }
         self.free_message(index);
-        self.unbuffer(id, left);
+        self.unbuffer(id, ppid, left);
         self.abandoned += 1;
         true
     }
@@ -626,6 +633,13 @@ impl Outbound {
         self.lost_from = self.cumulative.next();
         self.forward_due |= self.sent.front().is_some_and(|s| s.fate == Fate::Abandoned);
     }
+}
+
+/// Whether a message's octets are the application's: those of DCEP (50) and
+/// the one octet that stands for an empty message (56, 57) are not (RFC 8831,
+/// Sections 6.6 and 8).
+fn is_application_data(ppid: u32) -> bool {
+    !matches!(ppid, 50 | 56 | 57)
 }
 
 /// How many turns a stream can have used up in advance.

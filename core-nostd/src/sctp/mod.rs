@@ -360,9 +360,10 @@ impl Association {
         self.outbound.write(now, &message)
     }
 
-    /// The octets of a stream that wait to be sent or acknowledged.
+    /// The application's octets of a stream that wait to be sent or
+    /// acknowledged.
     pub fn buffered_amount(&self, stream: u16) -> usize {
-        self.outbound.streams.get(stream).map_or(0, |s| s.buffered)
+        self.outbound.streams.get(stream).map_or(0, streams::OutStream::application_data)
     }
 
     /// Sets what a stream's buffered amount must fall to for a

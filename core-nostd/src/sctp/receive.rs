@@ -179,6 +179,7 @@ impl Association {
                     return false;
                 }
             }
+            Arrival::NoEntry => self.refuse_stream(data.stream),
             Arrival::NoStream => {
                 let [a, b] = data.stream.to_be_bytes();
                 let info = heapless::Vec::from_slice(&[a, b, 0, 0]).unwrap_or_default();

@@ -24,6 +24,11 @@ pub(super) struct Resets {
     answer: Option<ResetResult>,
     /// Requests that are to be answered, with their numbers.
     pub(super) answers: heapless::Vec<(u32, ResetResult), 2>,
+    /// Streams that the peer sent on and that there was no entry for: they are
+    /// reset, so that it does not believe them served.
+    refused: heapless::Vec<u16, MAX_REFUSED>,
+    /// How many of them, from the first, the request under way names.
+    refused_requested: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +41,8 @@ struct UnderWay {
 
 /// How many streams one request names.
 const MAX_STREAMS: usize = 64;
+/// How many streams without an entry can wait to be reset.
+const MAX_REFUSED: usize = 32;
 
 impl Resets {
     /// "it is RECOMMENDED [that] the initial value [be] the initial TSN" of
@@ -60,13 +67,22 @@ impl Association {
         }
     }
 
+    /// Resets a stream for which there is no entry.
+    pub(super) fn refuse_stream(&mut self, stream: u16) {
+        if self.link.peer.reconfig && !self.resets.refused.contains(&stream) {
+            let _ = self.resets.refused.push(stream);
+        }
+    }
+
     /// Makes a request of the streams that have nothing left in flight.
     fn start_request(&mut self) {
-        if !self.outbound.resets_wanted || self.resets.under_way.is_some() {
+        let wanted = self.outbound.resets_wanted || !self.resets.refused.is_empty();
+        if !wanted || self.resets.under_way.is_some() {
             return;
         }
         let can = self.link.peer.reconfig;
-        let mut requested = 0;
+        self.resets.refused_requested = self.resets.refused.len();
+        let mut requested = self.resets.refused_requested;
         let mut waiting = false;
         for stream in self.outbound.streams.iter_mut().filter(|s| s.reset == Reset::Wanted) {
             if stream.buffered > 0 || requested == MAX_STREAMS {
@@ -97,6 +113,8 @@ impl Association {
         self.start_request();
         let Some(UnderWay { last, due: true }) = self.resets.under_way else { return };
         let streams = self.outbound.streams.iter().filter(|s| s.reset == Reset::Requested).map(Stream::id);
+        let refused = self.resets.refused.iter().take(self.resets.refused_requested).copied();
+        let streams = streams.chain(refused);
         let (request, response) = (self.resets.request, self.resets.expected.wrapping_sub(1));
         let emit = |w: &mut Writer<'_>| emit_outgoing_reset(w, request, response, last, streams);
         if w.room() > CHUNK_HEADER_LEN && emit_chunk(w, ChunkType::RE_CONFIG, 0, emit).is_ok() {
@@ -155,7 +173,8 @@ impl Association {
     }
 
     fn start_incoming_reset(&mut self, request: u32, last: Tsn, streams: &Streams<'_>) -> bool {
-        let performed = self.inbound.reset(last, streams.iter());
+        let outbound = &self.outbound.streams;
+        let performed = self.inbound.reset(last, streams.iter(), |s| outbound.get(s).is_some());
         // Without room for it, it was not even begun.
         self.resets.deferred = self.inbound.deferred.map(|_| request);
         performed
@@ -195,6 +214,11 @@ impl Association {
         self.resets.under_way = None;
         self.timers.stop(Timeout::Reconfig);
         let again = result == ResetResult::REQUEST_IN_PROGRESS;
+        if !again {
+            let kept = self.resets.refused.get(self.resets.refused_requested..).unwrap_or_default();
+            self.resets.refused = heapless::Vec::from_slice(kept).unwrap_or_default();
+        }
+        self.resets.refused_requested = 0;
         for stream in self.outbound.streams.iter_mut().filter(|s| s.reset == Reset::Requested) {
             if again {
                 stream.reset = Reset::Wanted;

@@ -42,6 +42,10 @@ impl<T: Stream> Streams<T> {
         self.0.get_mut(at)
     }
 
+    pub(super) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
     pub(super) fn room(&self) -> usize {
         self.0.capacity() - self.0.len()
     }
@@ -90,6 +94,8 @@ pub(super) struct OutStream {
     pub(super) tail: u16,
     /// Octets that wait to be sent or acknowledged.
     pub(super) buffered: usize,
+    /// Those of them that are not the application's.
+    pub(super) overhead: usize,
     pub(super) threshold: usize,
     /// The length of a message that met a full buffer, or 0.
     pub(super) refused: usize,
@@ -116,6 +122,7 @@ impl Stream for OutStream {
             head: NONE,
             tail: NONE,
             buffered: 0,
+            overhead: 0,
             threshold: 0,
             refused: 0,
             credit: 0,
@@ -130,6 +137,11 @@ impl Stream for OutStream {
 }
 
 impl OutStream {
+    /// The application's octets that wait to be sent or acknowledged.
+    pub(super) fn application_data(&self) -> usize {
+        self.buffered - self.overhead
+    }
+
     /// What a turn is worth, in octets.
     pub(super) fn quantum(&self) -> i32 {
         i32::from(self.priority.max(1)) * 8

@@ -83,9 +83,11 @@ fn stream_numbers_and_tables_end() {
         pair.write(0, stream, b"x").unwrap();
     }
     pair.run_for(5 * SECOND);
-    // The third is acknowledged, discarded and reported.
+    // The third is acknowledged and discarded, and its stream reset: whoever
+    // sends on it must not believe it served.
     assert_eq!(pair.read[1].len(), 2);
-    assert!(pair.seen[1].contains(&ChunkType::ERROR));
+    assert!(pair.seen[1].contains(&ChunkType::RE_CONFIG));
+    assert!(pair.events[0].contains(&Event::PeerReset { stream: 2 }));
     assert_eq!(pair.ends[0].buffered_amount(2), 0);
     assert_eq!(pair.write(1, 0, b"x"), Ok(()));
     assert_eq!(pair.write(1, 1, b"x"), Ok(()));
