@@ -70,13 +70,13 @@ fn a_closed_channels_number_is_used_again() {
             let ids = [id, *pair.ends[1].opened().last().unwrap()];
             let now = pair.now;
             streams.insert(pair.ends[0].pc.data_channel(id).unwrap().stream_id());
-            for end in 0..2 {
-                pair.ends[end].pc.data_channel(ids[end]).unwrap().send(now, &[3; 3000]).unwrap();
+            for (end, id) in ids.into_iter().enumerate() {
+                pair.ends[end].pc.data_channel(id).unwrap().send(now, &[3; 3000]).unwrap();
             }
             // What was sent before a close arrives; what the closer would still
             // receive does not matter.
-            for end in (0..2).filter(|end| closer == 2 || *end == closer) {
-                pair.ends[end].pc.data_channel(ids[end]).unwrap().close(now);
+            for (end, id) in ids.into_iter().enumerate().filter(|(end, _)| closer == 2 || *end == closer) {
+                pair.ends[end].pc.data_channel(id).unwrap().close(now);
             }
             let closed = |e: &End| channel_events(e, |e| matches!(e, RTCDataChannelEvent::OnClose(_)));
             assert!(pair.run(60 * SECOND, |p| p.ends.iter().all(|e| closed(e) == round)), "round {round}");
