@@ -402,12 +402,20 @@ async function pageCase(t) {
   }
 }
 
-// The negotiated security, with the DTLS role checked where it can be seen.
-async function security(t, tab) {
+// The negotiated security, by the browser's statistics and by the example's,
+// which must agree; with the DTLS role checked where it can be seen. Browsers
+// speak DTLS 1.3 with the hybrid group, unless they are told otherwise.
+async function security(t, tab, expected = { version: "FEFC", group: "X25519MLKEM768" }) {
   const { dtlsRole, tlsVersion, dtlsCipher } = await tab.call("stats");
   if (dtlsRole) expect(dtlsRole === t.mode.role, `the browser is DTLS ${dtlsRole}, not ${t.mode.role}`);
-  const version = { FEFC: "DTLS 1.3", FEFD: "DTLS 1.2" }[tlsVersion?.toUpperCase()] ?? tlsVersion;
-  return `${version ?? "DTLS"} ${dtlsCipher ?? ""}`.trim();
+  const names = { FEFC: "DTLS 1.3", FEFD: "DTLS 1.2" };
+  const ours = await tab.example.negotiated?.(tab.peer);
+  if (!ours) return `${names[tlsVersion?.toUpperCase()] ?? tlsVersion} ${dtlsCipher}`;
+  if (tlsVersion) expect(tlsVersion.toUpperCase() === ours.version, `DTLS ${tlsVersion} there, ${ours.version} here`);
+  if (dtlsCipher) expect(dtlsCipher === ours.cipher, `${dtlsCipher} there, ${ours.cipher} here`);
+  expect(ours.version === expected.version, `${names[ours.version]} was negotiated, not ${names[expected.version]}`);
+  if (expected.group) expect(ours.group === expected.group, `${ours.group} was negotiated, not ${expected.group}`);
+  return `${names[ours.version]} ${ours.cipher} ${ours.group}`;
 }
 
 async function expectRefusal(promise, what) {

@@ -36,6 +36,14 @@ export class Example {
     return this.lines.wait(pattern, ms);
   }
 
+  // What the example says was negotiated with a peer: version, cipher suite
+  // and key exchange group.
+  async negotiated(peer) {
+    const line = await this.waitLine(new RegExp(`^peer ${peer}: DTLS `), 5_000);
+    const [version, cipher, group] = line.split(" DTLS ")[1].split(" ");
+    return { version, cipher, group };
+  }
+
   // Ctrl-C, as a user would; killed when that is not heard. Returns the code.
   async stop() {
     this.child.kill("SIGINT");

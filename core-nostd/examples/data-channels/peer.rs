@@ -104,7 +104,7 @@ impl Peer {
     pub(crate) fn serve(&mut self, now: Instant) -> Fate {
         loop {
             while let Some(event) = self.pc.poll_event() {
-                self.handle_event(event);
+                self.handle_event(now, event);
             }
             self.send_backlog(now);
             if let Some(bulk) = &mut self.bulk {
@@ -116,14 +116,19 @@ impl Peer {
             }
         }
         while let Some(event) = self.pc.poll_event() {
-            self.handle_event(event);
+            self.handle_event(now, event);
         }
         self.fate()
     }
 
     fn fate(&mut self) -> Fate {
         match self.pc.dtls_transport_state() {
-            RTCDtlsTransportState::Failed => return Fate::Gone("DTLS failed"),
+            RTCDtlsTransportState::Failed => {
+                if let Some(error) = self.pc.dtls_error() {
+                    self.tell(format_args!("{error}"));
+                }
+                return Fate::Gone("DTLS failed");
+            }
             RTCDtlsTransportState::Closed => return Fate::Gone("it said goodbye"),
             _ => {}
         }
@@ -136,7 +141,7 @@ impl Peer {
         }
     }
 
-    fn handle_event(&mut self, event: RTCPeerConnectionEvent) {
+    fn handle_event(&mut self, now: Instant, event: RTCPeerConnectionEvent) {
         match event {
             RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) => {
                 if state == RTCPeerConnectionState::Connected && !self.was_up {
@@ -146,6 +151,13 @@ impl Peer {
                     }
                 }
                 self.tell(format_args!("connection {state}"));
+                if let (RTCPeerConnectionState::Connected, Some(dtls)) =
+                    (state, self.pc.get_stats(now).transport().dtls)
+                {
+                    let (version, cipher, group) =
+                        (dtls.tls_version(), dtls.dtls_cipher(), dtls.group_name());
+                    self.tell(format_args!("DTLS {version} {cipher} {group}"));
+                }
             }
             RTCPeerConnectionEvent::OnIceConnectionStateChangeEvent(state) => {
                 self.tell(format_args!("ICE {state}"))

@@ -1,7 +1,8 @@
 //! The messages that are on their way to the peer, kept until it is clear
-//! that they arrived (RFC 6347, Section 4.2.4).
+//! that they arrived (RFC 6347, Section 4.2.4; RFC 9147, Section 5.8).
 
 use super::record::RecordLayer;
+use super::runs::Runs;
 use crate::env::Instant;
 use crate::mem::{Boxed, OutOfMemory, boxed_slice};
 use crate::wire::dtls::{ContentType, HANDSHAKE_HEADER_LEN, HandshakeHeader, HandshakeType};
@@ -12,17 +13,54 @@ use core::time::Duration;
 const MAX_ITEMS: usize = 8;
 /// A fragment shorter than this does not start at the end of a datagram.
 const MIN_FRAGMENT: usize = 32;
+/// How many records are remembered until they are acknowledged. What is in
+/// earlier ones is sent again.
+const MAX_SENT: usize = 16;
 /// "Implementations SHOULD back off handshake packet size" is not needed at
 /// the MTUs of WebRTC; the timer backs off to this.
-const MAX_INTERVAL: Duration = Duration::from_secs(10);
+pub(super) const MAX_INTERVAL: Duration = Duration::from_secs(10);
 
 /// One record's worth of a flight, before it is cut to the MTU.
 struct Item {
     /// `None` for a ChangeCipherSpec.
     message: Option<(HandshakeType, u16)>,
-    epoch: u16,
+    epoch: u64,
     at: usize,
     len: usize,
+    /// What of it arrived, by the peer's ACKs.
+    arrived: Runs,
+}
+
+impl Item {
+    /// The first octets from `at` on that have yet to arrive. An empty message
+    /// is sent as often as its flight.
+    fn gap(&self, at: usize) -> Option<(usize, usize)> {
+        if self.len == 0 {
+            return (at == 0).then_some((0, 0));
+        }
+        let (from, to) = self.arrived.gap(at as u32, self.len as u32)?;
+        Some((from as usize, to as usize))
+    }
+}
+
+/// A record that carried a part of the flight.
+struct Sent {
+    epoch: u64,
+    sequence: u64,
+    item: u8,
+    from: u32,
+    to: u32,
+}
+
+/// What an ACK meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Acked {
+    /// All of the flight has arrived.
+    All,
+    /// Some has not.
+    Some,
+    /// There is nothing to acknowledge.
+    Idle,
 }
 
 /// An outgoing flight.
@@ -32,6 +70,7 @@ pub(super) struct Flight {
     items: heapless::Vec<Item, MAX_ITEMS>,
     /// The next item and octet to send.
     cursor: (usize, usize),
+    sent_records: heapless::Vec<Sent, MAX_SENT>,
     next_seq: u16,
     /// Whether the flight is complete and may go out.
     ready: bool,
@@ -39,7 +78,7 @@ pub(super) struct Flight {
     expects_answer: bool,
     timer: Option<Instant>,
     interval: Duration,
-    sent: u32,
+    timeouts: u32,
 }
 
 impl Flight {
@@ -49,12 +88,13 @@ impl Flight {
             used: 0,
             items: heapless::Vec::new(),
             cursor: (0, 0),
+            sent_records: heapless::Vec::new(),
             next_seq: 0,
             ready: false,
             expects_answer: false,
             timer: None,
             interval: Duration::ZERO,
-            sent: 0,
+            timeouts: 0,
         })
     }
 
@@ -63,9 +103,10 @@ impl Flight {
         self.used = 0;
         self.items.clear();
         self.cursor = (0, 0);
+        self.sent_records.clear();
         self.ready = false;
         self.timer = None;
-        self.sent = 0;
+        self.timeouts = 0;
     }
 
     /// Appends a handshake message and returns its header, as it would be
@@ -73,12 +114,18 @@ impl Flight {
     pub(super) fn push(
         &mut self,
         msg_type: HandshakeType,
-        epoch: u16,
+        epoch: u64,
         body: impl FnOnce(&mut Writer<'_>) -> Result<(), ShortBuffer>,
     ) -> Result<(HandshakeHeader, &[u8]), ShortBuffer> {
         let mut w = Writer::new(self.octets.get_mut(self.used..).unwrap_or_default());
         body(&mut w)?;
-        let item = Item { message: Some((msg_type, self.next_seq)), epoch, at: self.used, len: w.len() };
+        let item = Item {
+            message: Some((msg_type, self.next_seq)),
+            epoch,
+            at: self.used,
+            len: w.len(),
+            arrived: Runs::default(),
+        };
         let header = HandshakeHeader::whole(msg_type, self.next_seq, w.len() as u32);
         let body = self.used..self.used + item.len;
         self.items.push(item).map_err(|_| ShortBuffer)?;
@@ -89,7 +136,7 @@ impl Flight {
 
     /// Appends a ChangeCipherSpec.
     pub(super) fn push_change_cipher_spec(&mut self) -> Result<(), ShortBuffer> {
-        let item = Item { message: None, epoch: 0, at: self.used, len: 1 };
+        let item = Item { message: None, epoch: 0, at: self.used, len: 1, arrived: Runs::default() };
         *self.octets.get_mut(self.used).ok_or(ShortBuffer)? = 1;
         self.items.push(item).map_err(|_| ShortBuffer)?;
         self.used += 1;
@@ -136,9 +183,9 @@ impl Flight {
         self.timer
     }
 
-    /// How many times the flight went out.
-    pub(super) fn times_sent(&self) -> u32 {
-        self.sent
+    /// How many times in a row nothing came in answer.
+    pub(super) fn timeouts(&self) -> u32 {
+        self.timeouts
     }
 
     /// Sends again when the timer is due; says whether it was.
@@ -147,9 +194,33 @@ impl Flight {
             return false;
         }
         self.timer = None;
+        self.timeouts += 1;
         self.interval = (self.interval * 2).min(MAX_INTERVAL);
         self.resend();
         true
+    }
+
+    /// Whether the flight is out and its answer, or an ACK of all of it, is
+    /// due.
+    pub(super) fn is_outstanding(&self) -> bool {
+        self.ready && self.expects_answer
+    }
+
+    /// Takes in the records that the peer acknowledges.
+    pub(super) fn acknowledge(&mut self, records: impl Iterator<Item = (u64, u64)>) -> Acked {
+        if !self.is_outstanding() {
+            return Acked::Idle;
+        }
+        for (epoch, sequence) in records {
+            for sent in self.sent_records.iter().filter(|s| (s.epoch, s.sequence) == (epoch, sequence)) {
+                if let Some(item) = self.items.get_mut(usize::from(sent.item)) {
+                    // With too many holes, some of it is sent again.
+                    item.arrived.note(sent.from, sent.to);
+                }
+            }
+        }
+        let all = self.items.iter().all(|item| item.len > 0 && item.gap(0).is_none());
+        if all { Acked::All } else { Acked::Some }
     }
 
     /// Fills `out` with as many records as fit.
@@ -164,16 +235,30 @@ impl Flight {
         }
         let mut filled = 0;
         while let Some(item) = self.items.get(self.cursor.0) {
+            let Some((from, to)) = item.gap(self.cursor.1) else {
+                self.cursor = (self.cursor.0 + 1, 0);
+                continue;
+            };
             let room = out.get_mut(filled..).unwrap_or_default();
-            let Some((n, done)) = write_record(item, self.cursor.1, &self.octets, records, room, filled > 0)
-            else {
+            let Some(written) = write_record(item, from, to, &self.octets, records, room, filled > 0) else {
                 break;
             };
-            filled += n;
-            self.cursor = if done >= item.len { (self.cursor.0 + 1, 0) } else { (self.cursor.0, done) };
+            filled += written.len;
+            if self.sent_records.is_full() {
+                self.sent_records.remove(0);
+            }
+            // There is room now.
+            let _ = self.sent_records.push(Sent {
+                epoch: item.epoch,
+                sequence: written.sequence,
+                item: self.cursor.0 as u8,
+                from: from as u32,
+                to: written.to as u32,
+            });
+            self.cursor =
+                if written.to >= item.len { (self.cursor.0 + 1, 0) } else { (self.cursor.0, written.to) };
         }
         if self.cursor.0 >= self.items.len() {
-            self.sent += 1;
             self.timer = self.expects_answer.then(|| now + self.interval);
         }
         (filled > 0).then_some(filled)
@@ -185,21 +270,28 @@ impl Flight {
     }
 }
 
-/// Writes one record with the octets of `item` from `from` on; returns its
-/// length and where the next one begins.
+struct Written {
+    len: usize,
+    sequence: u64,
+    /// Up to which octet of the message.
+    to: usize,
+}
+
+/// Writes one record with octets of `item` between `from` and `to`.
 fn write_record(
     item: &Item,
     from: usize,
+    to: usize,
     octets: &[u8],
     records: &mut RecordLayer,
     room: &mut [u8],
     is_tail: bool,
-) -> Option<(usize, usize)> {
+) -> Option<Written> {
     let (head, tail) = records.overhead(item.epoch);
     let header_len = if item.message.is_some() { HANDSHAKE_HEADER_LEN } else { 0 };
     let space = room.len().checked_sub(head + header_len + tail)?;
-    let len = space.min(item.len - from);
-    if len < item.len - from && (len == 0 || is_tail && len < MIN_FRAGMENT) {
+    let len = space.min(to - from);
+    if len < to - from && (len == 0 || is_tail && len < MIN_FRAGMENT) {
         return None;
     }
     let record = room.get_mut(..head + header_len + len + tail)?;
@@ -220,6 +312,6 @@ fn write_record(
     };
     let start = item.at + from;
     w.bytes(octets.get(start..start + len)?).ok()?;
-    records.seal(item.epoch, content_type, record)?;
-    Some((record.len(), from + len))
+    let sequence = records.seal(item.epoch, content_type, record)?;
+    Some(Written { len: record.len(), sequence, to: from + len })
 }

@@ -1,17 +1,19 @@
 //! What both roles of a handshake share.
 
+use super::ack::Acks;
 use super::certificate::Fingerprints;
 use super::flight::Flight;
 use super::keys::{self, MasterSecret, Suite, SuiteKind, VERIFY_DATA_LEN};
-use super::operation::{Done, Job, KeyKind, Operation, Outcome, PeerKey, Share, Signature};
+use super::operation::{Done, Job, KeyKind, KxSecrets, Operation, Outcome, PeerKey, Share, Signature};
 use super::reassembly::Message;
 use super::record::{Keying, RecordLayer};
+use super::schedule::Secrets;
 use super::{Config, Counters, Error, Event, Limits, Negotiated, Role, SrtpProfile};
 use crate::crypto::{
-    CryptoError, CryptoProvider, Digest, HashAlgorithm, HashContext, KxSecret, NamedGroup, SignatureScheme,
+    CryptoError, CryptoProvider, Digest, HashAlgorithm, HashContext, NamedGroup, SignatureScheme,
     constant_time_eq,
 };
-use crate::env::Env;
+use crate::env::{Env, Instant};
 use crate::mem::{Boxed, OutOfMemory};
 use crate::wire::dtls::{
     AlertDescription, CertificateChain, ContentType, ExtensionType, HandshakeHeader, HandshakeType,
@@ -25,22 +27,31 @@ use crate::wire::{Malformed, Reader, ShortBuffer, Writer, x509};
 pub(super) enum State {
     Idle,
 
+    // The client's: `12` and `13` are of one version only.
+    GeneratingShares,
     AwaitServerHello,
+    AgreeingWithServer13,
+    AwaitEncryptedExtensions13,
     AwaitServerCertificate,
-    AwaitServerKeyExchange,
+    AwaitServerVerify13,
+    AwaitServerKeyExchange12,
     VerifyingServer,
-    AwaitServerHelloDone,
-    AgreeingWithServer,
-    SigningTranscript,
+    AwaitServerHelloDone12,
+    AgreeingWithServer12,
+    SigningAsClient12,
     AwaitServerFinished,
+    SigningAsClient13,
 
+    // The server's.
     AwaitClientHello,
-    GeneratingShare,
-    SigningShare,
+    AgreeingWithClient13,
+    SigningAsServer13,
+    GeneratingShare12,
+    SigningShare12,
     AwaitClientCertificate,
-    AwaitClientKeyExchange,
-    AgreeingWithClient,
-    AwaitCertificateVerify,
+    AwaitClientKeyExchange12,
+    AgreeingWithClient12,
+    AwaitClientVerify,
     VerifyingClient,
     AwaitClientFinished,
 
@@ -55,6 +66,7 @@ pub(super) struct Transcript {
     sha256: Boxed<dyn HashContext>,
     /// Only where the provider has a suite with this hash.
     sha384: Option<Boxed<dyn HashContext>>,
+    is_13: bool,
 }
 
 impl Transcript {
@@ -64,11 +76,12 @@ impl Transcript {
             .iter()
             .any(|id| Suite::of(*id).is_some_and(|s| s.hash == HashAlgorithm::Sha384));
         let sha384 = if wants_384 { Some(provider.hashes.context()?) } else { None };
-        Ok(Self { sha256: provider.hashes.context()?, sha384 })
+        Ok(Self { sha256: provider.hashes.context()?, sha384, is_13: false })
     }
 
     /// Starts over, for a connection whose suite has the hash `algorithm`.
-    pub(super) fn start(&mut self, algorithm: HashAlgorithm) -> Result<(), CryptoError> {
+    pub(super) fn start(&mut self, algorithm: HashAlgorithm, is_13: bool) -> Result<(), CryptoError> {
+        self.is_13 = is_13;
         self.sha256.start(HashAlgorithm::Sha256)?;
         if algorithm == HashAlgorithm::Sha384 {
             self.sha384.as_mut().ok_or(CryptoError::Unsupported)?.start(algorithm)?;
@@ -77,15 +90,28 @@ impl Transcript {
     }
 
     /// Adds a message. "message_seq, fragment_offset, and fragment_length"
-    /// are those of the message in one piece (RFC 6347, Section 4.2.6).
+    /// are those of the message in one piece (RFC 6347, Section 4.2.6), and
+    /// "not included" in DTLS 1.3 (RFC 9147, Section 5.2).
     pub(super) fn add(&mut self, header: HandshakeHeader, body: &[u8]) {
-        let header = header.to_bytes();
-        for part in [&header[..], body] {
+        let [a, b, c, d, ..] = header.to_bytes();
+        let (short, whole) = ([a, b, c, d], header.to_bytes());
+        let header = if self.is_13 { &short[..] } else { &whole[..] };
+        for part in [header, body] {
             self.sha256.update(part);
             if let Some(context) = &mut self.sha384 {
                 context.update(part);
             }
         }
+    }
+
+    /// Replaces the first ClientHello by its hash, because the server asks
+    /// for another (RFC 8446, Section 4.4.1).
+    pub(super) fn replace_hello(&mut self, algorithm: HashAlgorithm) -> Result<(), CryptoError> {
+        let digest = self.current(algorithm);
+        self.start(algorithm, true)?;
+        let header = HandshakeHeader::whole(HandshakeType::MESSAGE_HASH, 0, digest.len() as u32);
+        self.add(header, &digest);
+        Ok(())
     }
 
     pub(super) fn current(&self, algorithm: HashAlgorithm) -> Digest {
@@ -121,12 +147,28 @@ pub(super) struct Machine {
     pub(super) group: NamedGroup,
     pub(super) srtp_profile: Option<SrtpProfile>,
     pub(super) peer_key: Option<PeerKey>,
-    pub(super) secret: Option<KxSecret>,
-    /// Our share as server, or the server's as client.
+    /// The secrets of the shares that we made.
+    pub(super) kx_secrets: KxSecrets,
+    /// What we share, as KeyShareEntry values; in DTLS 1.2, as client, the
+    /// server's share.
     pub(super) share: Share,
     pub(super) certificate_requested: bool,
+    /// As server: what a client must repeat. As client: that a server asked.
     pub(super) cookie: Option<[u8; 16]>,
+    /// Whether the server asked for a second ClientHello, by the rules of
+    /// DTLS 1.3, and for which group.
+    pub(super) retried: Option<NamedGroup>,
+    /// The cookie of a HelloRetryRequest, while a share is made for it.
+    pub(super) retry_cookie: heapless::Vec<u8, MAX_COOKIE>,
+    /// What was agreed; `None` before a version was.
+    pub(super) version: Option<ProtocolVersion>,
+    /// Of DTLS 1.2.
     pub(super) master: Option<MasterSecret>,
+    /// Of DTLS 1.3.
+    pub(super) secrets: Option<Secrets>,
+    pub(super) acks: Acks,
+    /// Whether the limits have room for shares of more than a kilobyte.
+    has_room_for_hybrid: bool,
 
     alert: Option<(u8, AlertDescription)>,
     unproven_alert: Option<AlertDescription>,
@@ -135,6 +177,11 @@ pub(super) struct Machine {
     pub(super) counters: Counters,
 }
 
+/// What a flight with an ML-KEM share takes.
+const HYBRID_ROOM: usize = 2048;
+/// The longest cookie of a HelloRetryRequest that is repeated: TLS allows for
+/// more, DTLS 1.2 for as much, and nobody uses either.
+const MAX_COOKIE: usize = 255;
 const ALERT_WARNING: u8 = 1;
 const ALERT_FATAL: u8 = 2;
 
@@ -157,11 +204,17 @@ impl Machine {
             group: NamedGroup::SECP256R1,
             srtp_profile: None,
             peer_key: None,
-            secret: None,
+            kx_secrets: KxSecrets::new(),
             share: Share::new(),
             certificate_requested: false,
             cookie: None,
+            retried: None,
+            retry_cookie: heapless::Vec::new(),
+            version: None,
             master: None,
+            secrets: None,
+            acks: Acks::default(),
+            has_room_for_hybrid: limits.flight >= HYBRID_ROOM && limits.reassembly >= HYBRID_ROOM,
             alert: None,
             unproven_alert: None,
             connected: false,
@@ -179,69 +232,122 @@ impl Machine {
     /// Takes in a message of the peer.
     pub(super) fn handle_message(&mut self, env: &mut Env<'_>, message: Message<'_>) -> Result<(), Error> {
         let body = message.body;
+        let is_13 = self.is_13();
         match (self.state, message.msg_type) {
             (State::AwaitServerHello, HandshakeType::HELLO_VERIFY_REQUEST) => self.await_verify_request(body),
-            (State::AwaitServerHello, HandshakeType::SERVER_HELLO) => self.await_server_hello(&message),
-            (State::AwaitServerCertificate, HandshakeType::CERTIFICATE) => {
-                self.read_certificate(&message, State::AwaitServerKeyExchange)
+            (State::AwaitServerHello, HandshakeType::SERVER_HELLO) => self.await_server_hello(env, &message),
+            (State::AwaitEncryptedExtensions13, HandshakeType::ENCRYPTED_EXTENSIONS) => {
+                self.await_encrypted_extensions(&message)
             }
-            (State::AwaitServerKeyExchange, HandshakeType::SERVER_KEY_EXCHANGE) => {
+            (State::AwaitServerCertificate, HandshakeType::CERTIFICATE_REQUEST) if is_13 => {
+                self.await_certificate_request_13(&message)
+            }
+            (State::AwaitServerCertificate, HandshakeType::CERTIFICATE) => {
+                let next = if is_13 { State::AwaitServerVerify13 } else { State::AwaitServerKeyExchange12 };
+                self.read_certificate(&message, next)
+            }
+            (State::AwaitServerVerify13, HandshakeType::CERTIFICATE_VERIFY) => {
+                self.read_certificate_verify_13(&message, State::VerifyingServer)
+            }
+            (State::AwaitServerKeyExchange12, HandshakeType::SERVER_KEY_EXCHANGE) => {
                 self.await_server_key_exchange(&message)
             }
-            (State::AwaitServerHelloDone, HandshakeType::CERTIFICATE_REQUEST) => {
+            (State::AwaitServerHelloDone12, HandshakeType::CERTIFICATE_REQUEST) => {
                 self.await_certificate_request(&message)
             }
-            (State::AwaitServerHelloDone, HandshakeType::SERVER_HELLO_DONE) => {
+            (State::AwaitServerHelloDone12, HandshakeType::SERVER_HELLO_DONE) => {
                 self.await_server_hello_done(env, &message)
+            }
+            (State::AwaitServerFinished, HandshakeType::FINISHED) if is_13 => {
+                self.await_server_finished_13(&message)
             }
             (State::AwaitServerFinished, HandshakeType::FINISHED) => self.await_server_finished(&message),
 
             (State::AwaitClientHello, HandshakeType::CLIENT_HELLO) => self.await_client_hello(env, &message),
             (State::AwaitClientCertificate, HandshakeType::CERTIFICATE) => {
-                self.read_certificate(&message, State::AwaitClientKeyExchange)
+                let next = if is_13 { State::AwaitClientVerify } else { State::AwaitClientKeyExchange12 };
+                self.read_certificate(&message, next)
             }
-            (State::AwaitClientKeyExchange, HandshakeType::CLIENT_KEY_EXCHANGE) => {
+            (State::AwaitClientKeyExchange12, HandshakeType::CLIENT_KEY_EXCHANGE) => {
                 self.await_client_key_exchange(&message)
             }
-            (State::AwaitCertificateVerify, HandshakeType::CERTIFICATE_VERIFY) => {
+            (State::AwaitClientVerify, HandshakeType::CERTIFICATE_VERIFY) if is_13 => {
+                self.read_certificate_verify_13(&message, State::VerifyingClient)
+            }
+            (State::AwaitClientVerify, HandshakeType::CERTIFICATE_VERIFY) => {
                 self.await_certificate_verify(&message)
             }
+            (State::AwaitClientFinished, HandshakeType::FINISHED) if is_13 => {
+                self.await_client_finished_13(&message)
+            }
             (State::AwaitClientFinished, HandshakeType::FINISHED) => self.await_client_finished(&message),
+
+            // There are no sessions to resume here.
+            (State::Connected, HandshakeType::NEW_SESSION_TICKET) if self.role == Role::Client => Ok(()),
             _ => Err(unexpected()),
         }
     }
 
+    /// Whether we may agree on a version, and have what it takes.
+    pub(super) fn speaks(&self, version: ProtocolVersion) -> bool {
+        // Versions are complements: a lower number is a later version.
+        let allowed = self.config.max_version.0 <= version.0 && version.0 <= self.config.min_version.0;
+        let is_13 = version == ProtocolVersion::DTLS_1_3;
+        let fits = |id: &u16| Suite::of(*id).is_some_and(|s| (s.kind == SuiteKind::V13) == is_13);
+        allowed && self.config.provider.cipher_suites.iter().any(fits)
+    }
+
+    /// Whether DTLS 1.3 was agreed on.
+    pub(super) fn is_13(&self) -> bool {
+        self.version == Some(ProtocolVersion::DTLS_1_3)
+    }
+
     /// Whether a handshake message that is new may come under the keys of
-    /// `epoch`. All but Finished come before the keys; a Finished in the
-    /// clear proves nothing.
-    pub(super) fn admits(&self, msg_type: HandshakeType, epoch: u16) -> bool {
+    /// `epoch`. In DTLS 1.2 all but Finished come before the keys; a Finished
+    /// in the clear proves nothing.
+    pub(super) fn admits(&self, msg_type: HandshakeType, epoch: u64) -> bool {
         match self.state {
+            State::Idle | State::Closed | State::Failed => false,
+            State::AwaitServerHello | State::AwaitClientHello => {
+                epoch == 0 && msg_type != HandshakeType::FINISHED
+            }
             // There is no second handshake on an association of WebRTC.
-            State::Idle | State::Connected | State::Closed | State::Failed => false,
+            State::Connected => self.is_13() && epoch > 2,
+            _ if self.is_13() => epoch == 2,
             State::AwaitServerFinished | State::VerifyingClient | State::AwaitClientFinished => {
                 epoch == 1 && msg_type == HandshakeType::FINISHED
             }
-            _ => epoch == u16::from(msg_type == HandshakeType::FINISHED),
+            _ => epoch == u64::from(msg_type == HandshakeType::FINISHED),
         }
     }
 
     /// Goes on with what came of public-key work.
     pub(super) fn handle_outcome(&mut self, env: &mut Env<'_>, outcome: Outcome) {
-        let _ = env; // post-quantum shares will want randomness here
         let result = outcome.0.map_err(Error::from).and_then(|done| match (self.state, done) {
+            (State::GeneratingShares, Done::Generated { secrets, shares }) => {
+                self.generated_shares(secrets, shares)
+            }
+            (State::AgreeingWithServer13, Done::Agreed { shared }) => self.agreed_with_server_13(&shared),
             (State::VerifyingServer, Done::Verified) => {
-                self.state = State::AwaitServerHelloDone;
+                self.state =
+                    if self.is_13() { State::AwaitServerFinished } else { State::AwaitServerHelloDone12 };
                 Ok(())
             }
-            (State::AgreeingWithServer, Done::Responded { share, shared }) => {
+            (State::AgreeingWithServer12, Done::Responded { share, shared }) => {
                 self.agreed_with_server(&share, &shared)
             }
-            (State::SigningTranscript, Done::Signed(signature)) => self.signed_transcript(&signature),
-            (State::GeneratingShare, Done::Generated { secret, share }) => {
-                self.generated_share(secret, share)
+            (State::SigningAsClient12, Done::Signed(signature)) => self.signed_transcript(&signature),
+            (State::SigningAsClient13, Done::Signed(signature)) => self.signed_as_client_13(&signature),
+
+            (State::AgreeingWithClient13, Done::Responded { share, shared }) => {
+                self.agreed_with_client_13(&share, &shared)
             }
-            (State::SigningShare, Done::Signed(signature)) => self.signed_share(&signature),
-            (State::AgreeingWithClient, Done::Agreed { shared }) => self.agreed_with_client(&shared),
+            (State::SigningAsServer13, Done::Signed(signature)) => self.signed_as_server_13(&signature),
+            (State::GeneratingShare12, Done::Generated { secrets, shares }) => {
+                self.generated_share(secrets, shares)
+            }
+            (State::SigningShare12, Done::Signed(signature)) => self.signed_share(&signature),
+            (State::AgreeingWithClient12, Done::Agreed { shared }) => self.agreed_with_client(&shared),
             (State::VerifyingClient, Done::Verified) => {
                 self.state = State::AwaitClientFinished;
                 Ok(())
@@ -249,6 +355,7 @@ impl Machine {
             // The association ended while the work was done elsewhere.
             _ => Ok(()),
         });
+        let _ = env; // nothing draws on it now
         if let Err(error) = result
             && self.is_alive()
         {
@@ -265,7 +372,7 @@ impl Machine {
     pub(super) fn push(
         &mut self,
         msg_type: HandshakeType,
-        epoch: u16,
+        epoch: u64,
         body: impl FnOnce(&mut Writer<'_>) -> Result<(), ShortBuffer>,
     ) -> Result<(), Error> {
         let (header, body) = self.flight.push(msg_type, epoch, body)?;
@@ -276,7 +383,11 @@ impl Machine {
     /// Pushes our certificate.
     pub(super) fn push_certificate(&mut self) -> Result<(), Error> {
         let chain = CertificateChain { leaf: Some(self.config.certificate.der()) };
-        let (header, body) = self.flight.push(HandshakeType::CERTIFICATE, 0, |w| chain.emit_12(w))?;
+        let (header, body) = if self.is_13() {
+            self.flight.push(HandshakeType::CERTIFICATE, 2, |w| chain.emit_13(w))?
+        } else {
+            self.flight.push(HandshakeType::CERTIFICATE, 0, |w| chain.emit_12(w))?
+        };
         self.transcript.add(header, body);
         Ok(())
     }
@@ -291,15 +402,19 @@ impl Machine {
     /// The peer's certificate: its fingerprint is what authenticates the peer
     /// (RFC 8122, Section 6.2), before anything else of it is believed.
     fn read_certificate(&mut self, message: &Message<'_>, next: State) -> Result<(), Error> {
-        let chain = CertificateChain::parse_12(message.body)?;
-        let leaf = chain.leaf.ok_or(Error::PeerMisbehaved(AlertDescription::HANDSHAKE_FAILURE))?;
+        let (chain, absent) = if self.is_13() {
+            (CertificateChain::parse_13(message.body)?, AlertDescription::CERTIFICATE_REQUIRED)
+        } else {
+            (CertificateChain::parse_12(message.body)?, AlertDescription::HANDSHAKE_FAILURE)
+        };
+        let leaf = chain.leaf.ok_or(Error::PeerMisbehaved(absent))?;
         let provider = self.config.provider;
         let matching = self.fingerprints.iter().position(|f| f.matches(provider, leaf));
         self.peer_fingerprint = Some(matching.ok_or(Error::FingerprintMismatch)?);
         let unsupported = Error::PeerMisbehaved(AlertDescription::UNSUPPORTED_CERTIFICATE);
         let key = x509::public_key(leaf).map_err(|_| unsupported)?;
         let key = PeerKey::new(key).ok_or(unsupported)?;
-        if self.role == Role::Client {
+        if self.role == Role::Client && !self.is_13() {
             // The suite says how the server authenticates.
             let is_rsa = key.kind() == KeyKind::Rsa;
             if self.suite.is_some_and(|s| (s.kind == SuiteKind::Rsa) != is_rsa) {
@@ -339,11 +454,12 @@ impl Machine {
         let master = keys::extended_master_secret(hashes, suite.hash, pre_master, &session_hash)?;
         let block = keys::key_block(hashes, suite, &master, &self.client_random, &self.server_random)?;
         let algorithm = suite.aead;
-        let client = Keying { epoch: 1, algorithm, key: &block.client_key, iv: block.client_iv };
-        let server = Keying { epoch: 1, algorithm, key: &block.server_key, iv: block.server_iv };
+        let keying = |key, iv| Keying { epoch: 1, algorithm, key, iv, number_key: None };
+        let client = keying(block.client_key, block.client_iv);
+        let server = keying(block.server_key, block.server_iv);
         let (read, write) = match self.role {
-            Role::Client => (&server, &client),
-            Role::Server => (&client, &server),
+            Role::Client => (server, client),
+            Role::Server => (client, server),
         };
         self.records.install_read(read)?;
         self.records.install_write(write)?;
@@ -387,9 +503,10 @@ impl Machine {
     pub(super) fn complete(&mut self) {
         self.state = State::Connected;
         self.connected = true;
-        self.secret = None;
+        self.kx_secrets.clear();
         self.peer_key = None;
         self.share.clear();
+        self.acks.complete();
         debug!("dtls: connected");
     }
 
@@ -410,7 +527,7 @@ impl Machine {
     }
 
     /// Takes in an alert.
-    pub(super) fn handle_alert(&mut self, epoch: u16, body: &[u8]) {
+    pub(super) fn handle_alert(&mut self, epoch: u64, body: &[u8]) {
         let &[level, description] = body else {
             self.counters.noise += 1;
             return;
@@ -429,7 +546,11 @@ impl Machine {
         if description == AlertDescription::CLOSE_NOTIFY && self.state == State::Connected {
             self.alert = Some((ALERT_WARNING, AlertDescription::CLOSE_NOTIFY));
             self.end(State::Closed, Event::Closed);
-        } else if level == ALERT_FATAL || description == AlertDescription::CLOSE_NOTIFY {
+        } else if level == ALERT_FATAL
+            || description == AlertDescription::CLOSE_NOTIFY
+            // "The severity ... can be ignored": all but these two end it.
+            || self.is_13() && description != AlertDescription::USER_CANCELED
+        {
             self.end(State::Failed, Event::Failed(Error::PeerGaveUp(description)));
         }
     }
@@ -458,10 +579,12 @@ impl Machine {
         self.ended = Some(event);
         self.connected = false;
         self.flight.clear();
+        self.acks.clear();
         self.operation = None;
         self.operation_out = false;
-        self.secret = None;
+        self.kx_secrets.clear();
         self.master = None;
+        self.secrets = None;
         self.peer_key = None;
         if self.alert.is_none() {
             self.records.clear();
@@ -476,11 +599,13 @@ impl Machine {
             }
             return written;
         }
-        self.flight.poll_write(env.now, &mut self.records, out)
+        let acked = self.write_ack(env, out).unwrap_or(0);
+        let sent = self.flight.poll_write(env.now, &mut self.records, out.get_mut(acked..)?).unwrap_or(0);
+        (acked + sent > 0).then_some(acked + sent)
     }
 
     fn write_alert(&mut self, level: u8, description: AlertDescription, out: &mut [u8]) -> Option<usize> {
-        let epoch = u16::from(self.records.has_write_keys());
+        let epoch = self.records.write_epoch();
         let (head, tail) = self.records.overhead(epoch);
         let record = out.get_mut(..head + 2 + tail)?;
         record.get_mut(head..head + 2)?.copy_from_slice(&[level, description.0]);
@@ -488,12 +613,24 @@ impl Machine {
         Some(record.len())
     }
 
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        [self.flight.poll_timeout(), self.acks.poll_timeout()].into_iter().flatten().min()
+    }
+
     pub(super) fn handle_timeout(&mut self, env: &mut Env<'_>) -> bool {
+        if self.acks.handle_timeout(env.now, self.config.retransmission_timeout)
+            >= self.config.max_transmissions
+        {
+            self.fail(Error::Timeout);
+        }
         let due = self.flight.handle_timeout(env.now);
         if due {
             if let Some(description) = self.unproven_alert {
                 self.fail(Error::PeerGaveUp(description));
-            } else if self.flight.times_sent() >= self.config.max_transmissions {
+            } else if self.flight.timeouts() >= self.config.max_transmissions
+                // The peer need not have lost it: only its ACK may be late.
+                && self.state != State::Connected
+            {
                 self.fail(Error::Timeout);
             } else {
                 self.counters.retransmissions += 1;
@@ -508,7 +645,7 @@ impl Machine {
 
     pub(super) fn negotiated(&self) -> Option<Negotiated> {
         Some(Negotiated {
-            version: ProtocolVersion::DTLS_1_2.0,
+            version: self.version?.0,
             cipher_suite: self.suite?.id,
             group: self.group.0,
             srtp_profile: self.srtp_profile,
@@ -516,6 +653,9 @@ impl Machine {
     }
 
     pub(super) fn export(&self, label: &[u8], out: &mut [u8]) -> Result<(), CryptoError> {
+        if let Some(secrets) = &self.secrets {
+            return secrets.hkdf.export(secrets.exporter(), label, out);
+        }
         let (Some(suite), Some(master)) = (self.suite, &self.master) else {
             return Err(CryptoError::Unsupported);
         };
@@ -523,10 +663,17 @@ impl Machine {
         keys::prf(self.config.provider.hashes, suite.hash, master.as_slice(), label, seed, out)
     }
 
-    /// The groups that TLS 1.2 can use.
+    /// The groups that DTLS 1.2 can use.
     pub(super) fn groups_12(&self) -> impl Iterator<Item = NamedGroup> + Clone + use<> {
         let exchanges = self.config.provider.key_exchanges.iter();
         exchanges.map(|k| k.group()).filter(|g| *g != NamedGroup::X25519MLKEM768)
+    }
+
+    /// The groups that DTLS 1.3 can use.
+    pub(super) fn groups_13(&self) -> impl Iterator<Item = NamedGroup> + Clone + use<> {
+        let with_hybrid = self.has_room_for_hybrid;
+        let exchanges = self.config.provider.key_exchanges.iter();
+        exchanges.map(|k| k.group()).filter(move |g| with_hybrid || *g != NamedGroup::X25519MLKEM768)
     }
 }
 

@@ -1,4 +1,5 @@
-//! DTLS (RFC 6347): the handshake, the record layer, and exported keys.
+//! DTLS 1.3 and 1.2 (RFC 9147, RFC 6347): the handshake, the record layer, and
+//! exported keys.
 //!
 //! A [`Connection`] is one association. Whoever owns it says when it may
 //! begin ([`Connection::start`]), feeds it datagrams of paths that ICE has
@@ -9,38 +10,51 @@
 //! | file | what it is about |
 //! | --- | --- |
 //! | `record` | epochs, keys, replay windows |
-//! | `reassembly` | handshake messages out of fragments |
+//! | `early` | records that cannot be read yet |
+//! | `reassembly`, `runs` | handshake messages out of fragments |
 //! | `flight` | our messages, until they have arrived |
-//! | `keys` | key derivation |
+//! | `ack` | what arrived, as DTLS 1.3 tells it |
+//! | `keys`, `schedule` | key derivation of 1.2 and of 1.3 |
 //! | `operation` | public-key work, run here or elsewhere |
-//! | `machine` | what both roles share |
-//! | `client`, `server` | the two roles, states in protocol order |
+//! | `machine` | what both roles and versions share: the states in protocol order |
+//! | `client`, `server` | the two roles: the hellos of either version, and 1.2 |
+//! | `client_13`, `server_13`, `proof` | the rest of 1.3 |
 
+mod ack;
 mod certificate;
 mod client;
+mod client_13;
+mod early;
 mod flight;
 mod keys;
 mod machine;
 mod operation;
+mod proof;
 mod reassembly;
 mod record;
+mod runs;
+mod schedule;
 mod server;
+mod server_13;
 
 #[cfg(all(test, feature = "rust-crypto"))]
 mod tests;
 
+pub use crate::wire::dtls::ProtocolVersion;
 pub use certificate::{
     Certificate, CertificateError, Fingerprint, Fingerprints, MAX_FINGERPRINTS, MAX_IMPORTED_CERTIFICATE,
 };
 pub use operation::{Operation, Outcome};
 pub use record::Records;
 
-use crate::crypto::{CryptoError, CryptoProvider};
+use crate::crypto::{CryptoError, CryptoProvider, NamedGroup};
 use crate::env::{Env, Instant};
-use crate::mem::{Boxed, Datagram, OutOfMemory, boxed_slice};
+use crate::mem::{Datagram, OutOfMemory};
 use crate::wire::dtls::{AlertDescription, ContentType, Fragment};
 use crate::wire::{Malformed, Reader, ShortBuffer};
+use core::ops::Range;
 use core::time::Duration;
+use early::Early;
 use machine::{Machine, State};
 use reassembly::{Inserted, Reassembly};
 
@@ -52,7 +66,8 @@ pub struct Limits {
     /// the longest message that can be received. A browser's ClientHello has
     /// 1,461 octets, its certificate 300 to 600; an RSA-4096 certificate 1,400.
     pub reassembly: usize,
-    /// Octets for one flight of ours.
+    /// Octets for one flight of ours. With less than 2,048, here or for
+    /// `reassembly`, the X25519MLKEM768 group is not used.
     pub flight: usize,
     /// Octets for datagrams that come before they can be read.
     pub early: usize,
@@ -97,6 +112,10 @@ impl SrtpProfile {
     pub const AEAD_AES_256_GCM: Self = Self(8);
 }
 
+/// How the random value of a server ends that could speak 1.3 and was asked for
+/// 1.2 (RFC 8446, Section 4.1.3).
+const DOWNGRADE_TO_12: &[u8; 8] = b"DOWNGRD\x01";
+
 /// How an association behaves.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -104,6 +123,10 @@ pub struct Config {
     pub provider: &'static CryptoProvider,
     /// Who we are.
     pub certificate: Certificate,
+    /// The lowest version to agree on.
+    pub min_version: ProtocolVersion,
+    /// The highest version to agree on.
+    pub max_version: ProtocolVersion,
     /// The longest datagram to send while shaking hands, in octets.
     pub mtu: usize,
     /// SRTP protection profiles to negotiate, most preferred first; none for
@@ -128,6 +151,8 @@ impl Config {
         Self {
             provider,
             certificate,
+            min_version: ProtocolVersion::DTLS_1_2,
+            max_version: ProtocolVersion::DTLS_1_3,
             mtu: 1200,
             srtp_profiles: heapless::Vec::new(),
             hello_verify: false,
@@ -241,7 +266,7 @@ pub struct Counters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Negotiated {
-    /// The version, as DTLS writes it: `0xfefd` is 1.2.
+    /// The version, as DTLS writes it: `0xfefc` is 1.3, `0xfefd` is 1.2.
     pub version: u16,
     /// The IANA number of the cipher suite.
     pub cipher_suite: u16,
@@ -251,13 +276,37 @@ pub struct Negotiated {
     pub srtp_profile: Option<SrtpProfile>,
 }
 
+impl Negotiated {
+    /// The version as `RTCTransportStats.tlsVersion` has it: "the two bytes
+    /// ... as four upper-case hexadecimal digits".
+    pub fn tls_version(&self) -> &'static str {
+        if self.version == ProtocolVersion::DTLS_1_3.0 { "FEFC" } else { "FEFD" }
+    }
+
+    /// The cipher suite's IANA name, as `RTCTransportStats.dtlsCipher` has it.
+    pub fn dtls_cipher(&self) -> &'static str {
+        keys::name(self.cipher_suite)
+    }
+
+    /// The key exchange group's IANA name.
+    pub fn group_name(&self) -> &'static str {
+        match NamedGroup(self.group) {
+            NamedGroup::X25519MLKEM768 => "X25519MLKEM768",
+            NamedGroup::X25519 => "x25519",
+            NamedGroup::SECP256R1 => "secp256r1",
+            NamedGroup::SECP384R1 => "secp384r1",
+            _ => "unknown",
+        }
+    }
+}
+
 /// One DTLS association.
 pub struct Connection {
     machine: Machine,
     incoming: Reassembly,
-    /// Datagrams and records that came too early, each behind its length.
-    early: Boxed<[u8]>,
-    early_used: usize,
+    early: Early,
+    /// Where in `early` the application data is that was lent last.
+    lent: Option<Range<usize>>,
 }
 
 impl core::fmt::Debug for Connection {
@@ -276,8 +325,8 @@ impl Connection {
         Ok(Self {
             machine: Machine::new(config, limits)?,
             incoming: Reassembly::new(limits.reassembly)?,
-            early: boxed_slice(limits.early, || 0)?,
-            early_used: 0,
+            early: Early::new(limits.early)?,
+            lent: None,
         })
     }
 
@@ -312,56 +361,62 @@ impl Connection {
     /// Keeps a datagram for later: one that came before the role is known or
     /// before ICE has validated its path. `false` when there is no room; it
     /// is counted then.
-    pub fn hold(&mut self, datagram: &[u8]) -> bool {
-        let end = self.early_used + 2 + datagram.len();
-        let (Some(room), Ok(len)) = (self.early.get_mut(self.early_used..end), u16::try_from(datagram.len()))
-        else {
+    pub fn hold(&mut self, datagram: &mut [u8]) -> bool {
+        let kept = self.early.push(datagram);
+        if !kept {
             self.machine.counters.early_dropped += datagram.len() as u64;
-            return false;
-        };
-        if let Some((front, rest)) = room.split_first_chunk_mut::<2>() {
-            *front = len.to_be_bytes();
-            rest.copy_from_slice(datagram);
         }
-        self.early_used = end;
-        true
+        kept
     }
 
-    /// Reads what [`hold`](Self::hold) kept, now that it may be read.
+    /// Reads what [`hold`](Self::hold) kept, now that it may be read. What
+    /// came after the handshake is left to [`poll_held`](Self::poll_held).
     pub fn replay_early(&mut self, env: &mut Env<'_>) {
-        if self.early_used == 0 || self.machine.state == State::Idle {
-            return;
-        }
-        // Taken out, so that what is still too early can be kept again.
-        let mut kept = core::mem::take(&mut self.early);
-        let used = core::mem::take(&mut self.early_used);
-        let mut rest = kept.get_mut(..used).unwrap_or_default();
-        let mut again = heapless::Vec::<(usize, usize), 16>::new();
         let mut at = 0;
-        while let Some((front, tail)) = rest.split_first_chunk_mut::<2>() {
-            let len = usize::from(u16::from_be_bytes(*front));
-            let Some((datagram, tail)) = tail.split_at_mut_checked(len) else { break };
-            let mut records = Records::new(datagram);
-            while let Some(record) = records.next() {
-                if self.machine.records.is_early(record) {
-                    if again.last() != Some(&(at, 2 + len)) {
-                        // Room for 16: the limit of the store bounds it too.
-                        let _ = again.push((at, 2 + len));
-                    }
-                } else {
-                    self.handle_record(env, record);
-                }
+        while let Some(range) = self.early.entry(at) {
+            if matches!(self.machine.state, State::Idle | State::Connected) {
+                return;
             }
-            at += 2 + len;
-            rest = tail;
+            if self.machine.records.is_early(self.early.get(range.clone())) {
+                at = range.end;
+                continue;
+            }
+            self.read_held(env, range);
+            // The keys of others may have come with it.
+            at = 0;
         }
-        self.early = kept;
-        for (from, len) in again {
-            self.early.copy_within(from..from + len, self.early_used);
-            self.early_used += len;
+    }
+
+    /// Once connected: the application data that was held, decrypted in
+    /// place. Call until `None`.
+    pub fn poll_held(&mut self, env: &mut Env<'_>) -> Option<&mut [u8]> {
+        if let Some(lent) = self.lent.take() {
+            self.early.remove(lent);
         }
-        if self.machine.records.has_read_keys() {
-            self.replay_early(env); // the keys came with what was just read
+        while self.is_connected()
+            && let Some(range) = self.early.entry(0)
+        {
+            if let Some(body) = self.read_held(env, range) {
+                return Some(self.early.get_mut(body));
+            }
+        }
+        None
+    }
+
+    /// Reads one held record and forgets it, unless it is application data.
+    fn read_held(&mut self, env: &mut Env<'_>, range: Range<usize>) -> Option<Range<usize>> {
+        let mut kept = core::mem::take(&mut self.early);
+        let body = self.handle_record(env, kept.get_mut(range.clone()));
+        self.early.restore(kept);
+        match body {
+            Some(body) => {
+                self.lent = Some(range.clone());
+                Some(range.start + body.start..range.start + body.end)
+            }
+            None => {
+                self.early.remove(range);
+                None
+            }
         }
     }
 
@@ -369,18 +424,22 @@ impl Connection {
     /// it returns, decrypted in place. Call until `None`.
     pub fn handle_read<'a>(&mut self, env: &mut Env<'_>, records: &mut Records<'a>) -> Option<&'a mut [u8]> {
         while let Some(record) = records.next() {
-            if self.machine.state == State::Idle || self.machine.records.is_early(record) {
+            if !self.is_connected() && (!self.is_started() || self.machine.records.is_early(record)) {
                 if self.machine.is_alive() {
                     self.hold(record);
+                    if self.machine.state == State::AwaitServerHello {
+                        self.machine.ask_for_rest(env);
+                    }
                 }
-            } else if let Some(data) = self.handle_record(env, record) {
-                return Some(data);
+            } else if let Some(body) = self.handle_record(env, record) {
+                return record.get_mut(body);
             }
         }
         None
     }
 
-    fn handle_record<'a>(&mut self, env: &mut Env<'_>, record: &'a mut [u8]) -> Option<&'a mut [u8]> {
+    /// Reads one record; says where in it application data is.
+    fn handle_record(&mut self, env: &mut Env<'_>, record: &mut [u8]) -> Option<Range<usize>> {
         use record::Unopened;
         if !self.machine.is_alive() {
             return None;
@@ -402,9 +461,15 @@ impl Connection {
                 return None;
             }
         };
+        let body = record.get(opened.body.clone()).unwrap_or_default();
         match opened.content_type {
-            ContentType::HANDSHAKE => self.handle_fragments(env, opened.epoch, opened.body),
-            ContentType::ALERT => self.machine.handle_alert(opened.epoch, opened.body),
+            ContentType::HANDSHAKE => self.handle_fragments(env, opened.epoch, opened.sequence, body),
+            ContentType::ALERT => self.machine.handle_alert(opened.epoch, body),
+            ContentType::ACK => {
+                if self.machine.handle_ack(body).is_err() {
+                    self.machine.counters.noise += 1;
+                }
+            }
             // Records say their epoch, so that a change of keys needs no
             // message of its own.
             ContentType::CHANGE_CIPHER_SPEC => {}
@@ -417,45 +482,61 @@ impl Connection {
         None
     }
 
-    fn handle_fragments(&mut self, env: &mut Env<'_>, epoch: u16, body: &[u8]) {
+    fn handle_fragments(&mut self, env: &mut Env<'_>, epoch: u64, sequence: u64, body: &[u8]) {
         let mut r = Reader::new(body);
+        // Whether all of the record was of use, now or before.
+        let mut taken = !r.is_empty();
         while !r.is_empty() {
             let Ok(fragment) = Fragment::parse(&mut r) else {
                 self.machine.counters.refused_fragments += 1;
+                taken = false;
                 break;
             };
             if !self.machine.admits(fragment.header.msg_type, epoch) && !self.incoming.is_old(&fragment) {
                 self.machine.counters.refused_fragments += 1;
+                taken = false;
                 continue;
             }
             match self.incoming.insert(&fragment, epoch) {
-                Inserted::Kept => {}
+                Inserted::Kept { next } => taken &= next,
                 // "the retransmission of the peer's flight": ours was lost.
                 Inserted::Old { last: true } => self.machine.flight.resend(),
                 Inserted::Old { last: false } => {}
-                Inserted::Refused => self.machine.counters.refused_fragments += 1,
+                Inserted::Refused => {
+                    self.machine.counters.refused_fragments += 1;
+                    taken = false;
+                }
             }
         }
+        if taken {
+            self.machine.acks.note(epoch, sequence);
+        }
         self.handle_messages(env);
+        self.machine.consider_ack(env, epoch);
     }
 
     /// Hands the machine the messages that are complete and in order, as long
     /// as it does not wait for public-key work.
     fn handle_messages(&mut self, env: &mut Env<'_>) {
-        let had_keys = self.machine.records.has_read_keys();
         self.run_operations(env);
-        while self.machine.operation.is_none()
-            && self.machine.is_alive()
-            && let Some(message) = self.incoming.peek()
-        {
-            self.machine.flight.answered();
+        loop {
+            if self.machine.is_13() {
+                self.incoming.forget_before(self.machine.records.read_epoch().min(3));
+            }
+            if self.machine.operation.is_some() || self.machine.operation_out || !self.machine.is_alive() {
+                break;
+            }
+            let Some(message) = self.incoming.peek() else { break };
+            if self.machine.state != State::Connected {
+                self.machine.flight.answered();
+            }
             if let Err(error) = self.machine.handle_message(env, message) {
                 self.machine.fail(error);
             }
             self.incoming.pop();
             self.run_operations(env);
         }
-        if !had_keys && self.machine.records.has_read_keys() {
+        if !self.early.is_empty() {
             self.replay_early(env);
         }
     }
@@ -479,12 +560,8 @@ impl Connection {
     /// Goes on with what came of a [`pending_operation`](Self::pending_operation).
     pub fn handle_operation(&mut self, env: &mut Env<'_>, outcome: Outcome) {
         if core::mem::take(&mut self.machine.operation_out) {
-            let had_keys = self.machine.records.has_read_keys();
             self.machine.handle_outcome(env, outcome);
             self.handle_messages(env);
-            if !had_keys && self.machine.records.has_read_keys() {
-                self.replay_early(env);
-            }
         }
     }
 
@@ -497,7 +574,7 @@ impl Connection {
 
     /// Octets in front of and behind application data in a datagram.
     pub fn overhead(&self) -> (usize, usize) {
-        self.machine.records.overhead(1)
+        self.machine.records.overhead(self.machine.records.write_epoch())
     }
 
     /// Makes a record of the application data in `datagram`. `false` before
@@ -510,7 +587,9 @@ impl Connection {
         }
         let (head, tail) = self.overhead();
         let grown = datagram.grow_back(tail).is_some() && datagram.grow_front(head).is_some();
-        grown && self.machine.records.seal(1, ContentType::APPLICATION_DATA, datagram.bytes()).is_some()
+        let records = &mut self.machine.records;
+        let epoch = records.write_epoch();
+        grown && records.seal(epoch, ContentType::APPLICATION_DATA, datagram.bytes()).is_some()
     }
 
     /// What happened since the last call.
@@ -523,7 +602,7 @@ impl Connection {
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.machine.flight.poll_timeout()
+        self.machine.poll_timeout()
     }
 
     /// Sends a flight again when it is time.
@@ -538,7 +617,8 @@ impl Connection {
     pub fn close(&mut self) {
         self.machine.close();
         self.incoming.clear();
-        self.early_used = 0;
+        self.early.clear();
+        self.lent = None;
     }
 
     /// Who we are.
@@ -548,7 +628,8 @@ impl Connection {
 
     /// Forgets what [`hold`](Self::hold) kept.
     pub fn forget_early(&mut self) {
-        self.early_used = 0;
+        self.early.clear();
+        self.lent = None;
     }
 
     /// What was agreed, once connected.

@@ -12,14 +12,23 @@ use crate::crypto::{
 };
 use crate::env::Rng;
 
+/// The most groups of which a client makes shares at once: a hybrid one, and a
+/// classical one for servers that have no other.
+pub(super) const MAX_SHARES: usize = 2;
 /// The longest share on the wire that the features can meet.
-const MAX_SHARE: usize = if cfg!(feature = "post-quantum") { crate::crypto::MAX_KX_SHARE } else { 97 };
+const MAX_ONE_SHARE: usize = if cfg!(feature = "post-quantum") { crate::crypto::MAX_KX_SHARE } else { 97 };
+/// The longest list of shares: behind the longest, one on P-384 or shorter.
+const MAX_SHARE: usize = 4 + MAX_ONE_SHARE + 4 + 97;
 /// The longest public key: an RSA-4096 one in DER, or a P-384 point.
 const MAX_PEER_KEY: usize = if cfg!(feature = "rsa") { 550 } else { 97 };
 /// The longest signature: RSA-4096's, or ECDSA P-384's in DER.
 const MAX_SIGNATURE: usize = if cfg!(feature = "rsa") { 512 } else { 104 };
 
+/// A share, or a list of KeyShareEntry values.
 pub(super) type Share = heapless::Vec<u8, MAX_SHARE>;
+pub(super) type Groups = heapless::Vec<NamedGroup, MAX_SHARES>;
+/// The secrets of shares, by group.
+pub(super) type KxSecrets = heapless::Vec<(NamedGroup, KxSecret), MAX_SHARES>;
 pub(super) type Signature = heapless::Vec<u8, MAX_SIGNATURE>;
 
 /// Which kind of key a peer has.
@@ -71,8 +80,8 @@ pub struct Operation {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to put it on, and one of them at a time")]
 pub(super) enum Job {
-    /// Make a share.
-    Generate { group: NamedGroup, rng: Rng },
+    /// Make a share of each group.
+    Generate { groups: Groups, rng: Rng },
     /// Finish a key exchange begun by `Generate`.
     Agree { group: NamedGroup, secret: KxSecret, peer: Share },
     /// Answer the peer's share with one of our own.
@@ -90,9 +99,18 @@ pub struct Outcome(pub(super) Result<Done, CryptoError>);
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to put it on, and one of them at a time")]
 pub(super) enum Done {
-    Generated { secret: KxSecret, share: Share },
-    Agreed { shared: KxShared },
-    Responded { share: Share, shared: KxShared },
+    /// The shares as KeyShareEntry values.
+    Generated {
+        secrets: KxSecrets,
+        shares: Share,
+    },
+    Agreed {
+        shared: KxShared,
+    },
+    Responded {
+        share: Share,
+        shared: KxShared,
+    },
     Signed(P256Signature),
     Verified,
 }
@@ -122,11 +140,22 @@ impl Operation {
         let provider = self.provider;
         let exchange = |group| provider.key_exchange(group).ok_or(CryptoError::Unsupported);
         Ok(match self.job {
-            Job::Generate { group, mut rng } => {
-                let mut share = room();
-                let (secret, len) = exchange(group)?.generate(&mut rng, &mut share)?;
-                share.truncate(len);
-                Done::Generated { secret, share }
+            Job::Generate { groups, mut rng } => {
+                let mut shares = room();
+                let mut secrets = KxSecrets::new();
+                let mut filled = 0;
+                for group in groups {
+                    let out = shares.get_mut(filled..).unwrap_or_default();
+                    let (head, out) = out.split_first_chunk_mut::<4>().ok_or(CryptoError::ShortBuffer)?;
+                    let (secret, len) = exchange(group)?.generate(&mut rng, out)?;
+                    let [a, b] = group.0.to_be_bytes();
+                    let [c, d] = u16::try_from(len).map_err(|_| CryptoError::ShortBuffer)?.to_be_bytes();
+                    *head = [a, b, c, d];
+                    filled += 4 + len;
+                    secrets.push((group, secret)).map_err(|_| CryptoError::ShortBuffer)?;
+                }
+                shares.truncate(filled);
+                Done::Generated { secrets, shares }
             }
             Job::Agree { group, secret, peer } => {
                 Done::Agreed { shared: exchange(group)?.finish(&secret, &peer)? }

@@ -1,13 +1,12 @@
 //! Handshake messages from fragments that come in any order, twice, or
 //! overlapping (RFC 6347, Section 4.2.3).
 
+use super::runs::Runs;
 use crate::mem::{Boxed, OutOfMemory, boxed_slice};
 use crate::wire::dtls::{Fragment, HandshakeType};
 
 /// How far ahead of the next message one is kept.
 const WINDOW: u16 = 8;
-/// How many separate runs of octets of one message are kept.
-const RUNS: usize = 8;
 
 /// A message that is complete and next in order.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +20,11 @@ pub(super) struct Message<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Inserted {
     /// It is kept, or was known.
-    Kept,
+    Kept {
+        /// It belongs to the message that is next in order: it will not give
+        /// way to another.
+        next: bool,
+    },
     /// Its message was consumed before; `last` when it ends the message
     /// consumed last: the sign of a retransmitted flight.
     Old {
@@ -36,44 +39,18 @@ pub(super) enum Inserted {
 struct Slot {
     msg_type: HandshakeType,
     message_seq: u16,
-    epoch: u16,
+    epoch: u64,
     at: usize,
     len: usize,
     /// Whether a fragment came that contradicts what is there.
     doubted: bool,
-    /// Which octets are there: disjoint, in order, `from..to`.
-    runs: heapless::Vec<(u32, u32), RUNS>,
+    /// Which octets are there.
+    runs: Runs,
 }
 
 impl Slot {
     fn is_whole(&self) -> bool {
-        self.len == 0 || matches!(*self.runs, [(0, to)] if to as usize == self.len)
-    }
-
-    /// Notes `from..to`; `false` when there would be too many runs.
-    fn note(&mut self, from: u32, to: u32) -> bool {
-        let mut joined = (from, to);
-        let mut runs = heapless::Vec::<(u32, u32), RUNS>::new();
-        let mut placed = from == to;
-        for &run in &self.runs {
-            if run.1 < joined.0 {
-                if runs.push(run).is_err() {
-                    return false;
-                }
-            } else if run.0 > joined.1 {
-                if (!placed && runs.push(joined).is_err()) || runs.push(run).is_err() {
-                    return false;
-                }
-                placed = true;
-            } else {
-                joined = (run.0.min(joined.0), run.1.max(joined.1));
-            }
-        }
-        if !placed && runs.push(joined).is_err() {
-            return false;
-        }
-        self.runs = runs;
-        true
+        self.runs.cover(0, self.len as u32)
     }
 }
 
@@ -96,7 +73,7 @@ impl Reassembly {
     }
 
     /// Takes in a fragment that came under the keys of `epoch`.
-    pub(super) fn insert(&mut self, fragment: &Fragment<'_>, epoch: u16) -> Inserted {
+    pub(super) fn insert(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Inserted {
         let header = &fragment.header;
         let ahead = header.message_seq.wrapping_sub(self.next_seq);
         if ahead >= 0x8000 {
@@ -127,9 +104,8 @@ impl Reassembly {
         let from = header.fragment_offset;
         let to = from + header.fragment_length;
         // What is there already is not written over: the first copy counts.
-        let fresh = !slot.runs.iter().any(|r| r.0 <= from && to <= r.1);
-        if fresh {
-            if !slot.note(from, to) {
+        if !slot.runs.cover(from, to) {
+            if !slot.runs.note(from, to) {
                 return Inserted::Refused;
             }
             let start = slot.at + from as usize;
@@ -137,7 +113,7 @@ impl Reassembly {
                 room.copy_from_slice(fragment.body);
             }
         }
-        Inserted::Kept
+        Inserted::Kept { next: ahead == 0 }
     }
 
     /// The next message in order, when it is complete.
@@ -158,11 +134,20 @@ impl Reassembly {
         }
     }
 
-    /// Forgets messages that are not complete. Called when a flight is sent
-    /// again: should a forged fragment have poisoned one, the genuine
-    /// fragments that follow start it anew.
+    /// Forgets messages in the clear that are not complete. Called when a
+    /// flight is sent again: should a forged fragment have poisoned one, the
+    /// genuine fragments that follow start it anew.
     pub(super) fn forget_partial(&mut self) {
-        while let Some(index) = self.slots.iter().position(|s| !s.is_whole()) {
+        while let Some(index) = self.slots.iter().position(|s| s.epoch == 0 && !s.is_whole()) {
+            self.remove(index);
+        }
+    }
+
+    /// Forgets what came under other keys than those of `epoch`, which all
+    /// that follows must have: "Handshake messages MUST NOT span key changes"
+    /// (RFC 8446, Section 5.1).
+    pub(super) fn forget_before(&mut self, epoch: u64) {
+        while let Some(index) = self.slots.iter().position(|s| s.epoch < epoch) {
             self.remove(index);
         }
     }
@@ -173,7 +158,7 @@ impl Reassembly {
         self.used = 0;
     }
 
-    fn open(&mut self, fragment: &Fragment<'_>, epoch: u16) -> Option<usize> {
+    fn open(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Option<usize> {
         let header = &fragment.header;
         let len = header.length as usize;
         if len > self.arena.len() {
@@ -196,7 +181,7 @@ impl Reassembly {
             at: self.used,
             len,
             doubted: false,
-            runs: heapless::Vec::new(),
+            runs: Runs::default(),
         };
         self.slots.push(slot).ok()?;
         self.used += len;
@@ -220,6 +205,7 @@ impl Reassembly {
 
 #[cfg(test)]
 mod tests {
+    use super::super::runs::RUNS;
     use super::*;
     use crate::wire::dtls::HandshakeHeader;
     use std::vec::Vec;
@@ -256,15 +242,19 @@ mod tests {
         let one: Vec<u8> = (0..60).collect();
         let two: Vec<u8> = (100..160).collect();
         let mut r = Reassembly::new(100).unwrap();
-        assert_eq!(r.insert(&fragment(1, &two, 0, 60), 0), Inserted::Kept);
-        assert_eq!(r.insert(&fragment(0, &one, 0, 40), 0), Inserted::Kept, "the later one gives way");
+        assert_eq!(r.insert(&fragment(1, &two, 0, 60), 0), Inserted::Kept { next: false });
+        assert_eq!(
+            r.insert(&fragment(0, &one, 0, 40), 0),
+            Inserted::Kept { next: true },
+            "the later one gives way"
+        );
         assert_eq!(r.insert(&fragment(1, &two, 0, 60), 0), Inserted::Refused);
-        assert_eq!(r.insert(&fragment(0, &one, 20, 60), 0), Inserted::Kept);
+        assert_eq!(r.insert(&fragment(0, &one, 20, 60), 0), Inserted::Kept { next: true });
         assert_eq!(r.peek().unwrap().body, one);
         r.pop();
         assert_eq!(r.insert(&fragment(0, &one, 20, 60), 0), Inserted::Old { last: true });
         assert_eq!(r.insert(&fragment(0, &one, 20, 30), 0), Inserted::Old { last: false });
-        assert_eq!(r.insert(&fragment(1, &two, 0, 60), 0), Inserted::Kept);
+        assert_eq!(r.insert(&fragment(1, &two, 0, 60), 0), Inserted::Kept { next: true });
         assert_eq!(r.peek().unwrap().body, two);
     }
 
@@ -272,13 +262,13 @@ mod tests {
     fn contradictions_and_giants_are_refused() {
         let whole = [7; 50];
         let mut r = Reassembly::new(100).unwrap();
-        assert_eq!(r.insert(&fragment(0, &whole, 0, 10), 0), Inserted::Kept);
+        assert_eq!(r.insert(&fragment(0, &whole, 0, 10), 0), Inserted::Kept { next: true });
         assert_eq!(r.insert(&fragment(0, &whole[..40], 10, 40), 0), Inserted::Refused, "another length");
         assert_eq!(r.insert(&fragment(0, &whole, 10, 50), 1), Inserted::Refused, "other keys");
         assert_eq!(r.insert(&fragment(8, &whole, 0, 50), 0), Inserted::Refused, "too far ahead");
         assert_eq!(r.insert(&fragment(1, &[0; 101], 0, 101), 0), Inserted::Refused);
         r.forget_partial();
-        assert_eq!(r.insert(&fragment(0, &whole[..40], 0, 40), 0), Inserted::Kept);
+        assert_eq!(r.insert(&fragment(0, &whole[..40], 0, 40), 0), Inserted::Kept { next: true });
         assert!(r.peek().is_some());
     }
 
@@ -286,10 +276,11 @@ mod tests {
     fn more_holes_than_runs_are_refused_and_filled_later() {
         let whole: Vec<u8> = (0..100).collect();
         let mut r = Reassembly::new(100).unwrap();
-        let kept =
-            (0..50).filter(|i| r.insert(&fragment(0, &whole, 2 * i, 2 * i + 1), 0) == Inserted::Kept).count();
+        let kept = (0..50)
+            .filter(|i| r.insert(&fragment(0, &whole, 2 * i, 2 * i + 1), 0) == Inserted::Kept { next: true })
+            .count();
         assert_eq!(kept, RUNS);
-        assert_eq!(r.insert(&fragment(0, &whole, 0, 100), 0), Inserted::Kept);
+        assert_eq!(r.insert(&fragment(0, &whole, 0, 100), 0), Inserted::Kept { next: true });
         assert_eq!(r.peek().unwrap().body, whole);
     }
 }

@@ -1,13 +1,16 @@
 //! The record layer: epochs, their keys, sequence numbers and replay windows
-//! (RFC 6347, Section 4.1).
+//! (RFC 6347, Section 4.1; RFC 9147, Section 4).
 
 use super::keys::fixed_iv_len;
 use crate::crypto::{
-    AEAD_NONCE_LEN, AEAD_TAG_LEN, AeadAlgorithm, AeadContext, CryptoError, CryptoProvider, Secret,
+    AEAD_NONCE_LEN, AEAD_TAG_LEN, AeadAlgorithm, AeadContext, Aeads, CryptoError, CryptoProvider, Secret,
 };
 use crate::mem::{Boxed, OutOfMemory};
-use crate::wire::dtls::{ContentType, ProtocolVersion, RECORD_HEADER_LEN, RecordHeader};
+use crate::wire::dtls::{
+    ContentType, ProtocolVersion, RECORD_HEADER_LEN, RecordHeader, UnifiedHeader, reconstruct,
+};
 use crate::wire::{Reader, Writer};
+use core::ops::Range;
 
 /// The last sequence number of an epoch. "Implementations MUST NOT allow the
 /// same sequence number to be used twice": the epoch ends there.
@@ -17,13 +20,27 @@ const MAX_SEQUENCE: u64 = (1 << 48) - 1;
 /// the weakest AEAD here (RFC 9147, Section 4.5.3).
 const MAX_FORGERIES: u64 = 1 << 36;
 
+/// "For AES-GCM, up to 2^24.5 full-size records (about 24 million) may be
+/// encrypted on a given connection while keeping a safety margin" (RFC 8446,
+/// Section 5.5): none is written under the same key after so many.
+const MAX_GCM_RECORDS: u64 = 23_700_000;
+
 /// Keys of one direction of one epoch.
 struct Keys {
-    epoch: u16,
+    epoch: u64,
     installed: bool,
     algorithm: AeadAlgorithm,
     aead: Boxed<dyn AeadContext>,
     iv: [u8; AEAD_NONCE_LEN],
+    /// What record numbers are encrypted with in DTLS 1.3. Without it, records
+    /// are those of DTLS 1.2.
+    number_key: Option<Secret<32>>,
+    /// When writing: the next sequence number.
+    sequence: u64,
+    /// When reading: which records came.
+    window: ReplayWindow,
+    /// When reading: how many records were not authentic.
+    forgeries: u64,
 }
 
 impl Keys {
@@ -34,14 +51,22 @@ impl Keys {
             algorithm: AeadAlgorithm::Aes128Gcm,
             aead: provider.aeads.context()?,
             iv: [0; AEAD_NONCE_LEN],
+            number_key: None,
+            sequence: 0,
+            window: ReplayWindow::default(),
+            forgeries: 0,
         })
     }
 
-    fn install(&mut self, keying: &Keying<'_>) -> Result<(), CryptoError> {
+    fn install(&mut self, keying: Keying) -> Result<(), CryptoError> {
         self.aead.set_key(keying.algorithm, keying.key.as_slice())?;
         self.algorithm = keying.algorithm;
         self.epoch = keying.epoch;
         self.iv = keying.iv;
+        self.number_key = keying.number_key;
+        self.sequence = 0;
+        self.window = ReplayWindow::default();
+        self.forgeries = 0;
         self.installed = true;
         Ok(())
     }
@@ -49,41 +74,66 @@ impl Keys {
     fn clear(&mut self) {
         self.aead.clear();
         self.iv = [0; AEAD_NONCE_LEN];
+        self.number_key = None;
         self.installed = false;
     }
 
-    /// Octets of nonce that each record carries.
+    /// Octets of nonce that each record carries, in DTLS 1.2.
     fn explicit_len(&self) -> usize {
         AEAD_NONCE_LEN - fixed_iv_len(self.algorithm)
     }
 
-    fn nonce(&self, header: &RecordHeader) -> [u8; AEAD_NONCE_LEN] {
-        let number = header.epoch_and_sequence().to_be_bytes();
-        let [a, b, c, d, ..] = self.iv;
-        let mut nonce = self.iv;
-        if self.explicit_len() > 0 {
-            // GCM: salt || explicit nonce. Ours is the record number, which
-            // cannot repeat under one key.
-            nonce = [0; AEAD_NONCE_LEN];
-            for (to, from) in nonce.iter_mut().zip([a, b, c, d].iter().chain(&number)) {
-                *to = *from;
-            }
-        } else {
+    /// The nonce of a DTLS 1.2 record.
+    fn nonce_12(&self, header: &RecordHeader) -> [u8; AEAD_NONCE_LEN] {
+        let number = header.epoch_and_sequence();
+        if self.explicit_len() == 0 {
             // RFC 7905, Section 2: padded record number XOR iv.
-            for (to, from) in nonce.iter_mut().skip(4).zip(number) {
-                *to ^= from;
-            }
+            return self.nonce_13(number);
+        }
+        // GCM: salt || explicit nonce. Ours is the record number, which
+        // cannot repeat under one key.
+        let [a, b, c, d, ..] = self.iv;
+        let mut nonce = [0; AEAD_NONCE_LEN];
+        for (to, from) in nonce.iter_mut().zip([a, b, c, d].iter().chain(&number.to_be_bytes())) {
+            *to = *from;
         }
         nonce
+    }
+
+    /// "The per-record nonce ... is formed by XORing the padded sequence
+    /// number with the iv" (RFC 8446, Section 5.3). In DTLS 1.3 the epoch is
+    /// no part of it.
+    fn nonce_13(&self, number: u64) -> [u8; AEAD_NONCE_LEN] {
+        let mut nonce = self.iv;
+        for (to, from) in nonce.iter_mut().skip(4).zip(number.to_be_bytes()) {
+            *to ^= from;
+        }
+        nonce
+    }
+
+    /// The mask of a record number (RFC 9147, Section 4.2.3).
+    fn mask(&self, aeads: &dyn Aeads, ciphertext: &[u8]) -> Option<[u8; 5]> {
+        let key = self.number_key.as_ref()?;
+        aeads.record_number_mask(self.algorithm, key.as_slice(), ciphertext.first_chunk()?).ok()
+    }
+
+    /// The sequence number after which nothing more may be written.
+    fn last_sequence(&self) -> u64 {
+        match (&self.number_key, self.algorithm) {
+            (None, _) | (_, AeadAlgorithm::ChaCha20Poly1305) => MAX_SEQUENCE,
+            (Some(_), _) => MAX_GCM_RECORDS,
+        }
     }
 }
 
 /// Keys to install.
-pub(super) struct Keying<'a> {
-    pub(super) epoch: u16,
+pub(super) struct Keying {
+    pub(super) epoch: u64,
     pub(super) algorithm: AeadAlgorithm,
-    pub(super) key: &'a Secret<32>,
+    pub(super) key: Secret<32>,
     pub(super) iv: [u8; AEAD_NONCE_LEN],
+    /// In DTLS 1.3 only.
+    pub(super) number_key: Option<Secret<32>>,
 }
 
 /// Which sequence numbers were seen (RFC 6347, Section 4.1.2.6). Moved only
@@ -130,10 +180,13 @@ pub(super) enum Unopened {
 }
 
 /// A record that was opened.
-pub(super) struct Opened<'a> {
+#[derive(Debug)]
+pub(super) struct Opened {
     pub(super) content_type: ContentType,
-    pub(super) epoch: u16,
-    pub(super) body: &'a mut [u8],
+    pub(super) epoch: u64,
+    pub(super) sequence: u64,
+    /// Where in the record its content is.
+    pub(super) body: Range<usize>,
 }
 
 /// The records of one datagram, not yet opened.
@@ -151,8 +204,13 @@ impl<'a> Records<'a> {
     /// The octets of the next record; `None` at the end and before octets
     /// that are no record.
     pub(super) fn next(&mut self) -> Option<&'a mut [u8]> {
-        let header = RecordHeader::parse(&mut Reader::new(self.rest)).ok()?;
-        let len = RECORD_HEADER_LEN + usize::from(header.length);
+        let len = if UnifiedHeader::begins(self.rest) {
+            let header = UnifiedHeader::parse(self.rest, 0).ok()?;
+            header.len + header.body
+        } else {
+            let header = RecordHeader::parse(&mut Reader::new(self.rest)).ok()?;
+            RECORD_HEADER_LEN + usize::from(header.length)
+        };
         let (record, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(len)?;
         self.rest = rest;
         Some(record)
@@ -160,134 +218,239 @@ impl<'a> Records<'a> {
 }
 
 /// Both directions of the record layer.
+///
+/// Each has room for the keys of two epochs: a client's last flight is sent
+/// again under the keys of the handshake while data goes out under those that
+/// follow, and a peer's records may arrive in any order around its change of
+/// keys.
 pub(super) struct RecordLayer {
-    read: Keys,
-    write: Keys,
-    read_window: ReplayWindow,
-    /// Of epoch 0 and of the protected epoch.
-    write_sequences: [u64; 2],
-    forgeries: u64,
+    aeads: &'static dyn Aeads,
+    read: [Keys; 2],
+    write: [Keys; 2],
+    /// The next sequence number of epoch 0.
+    plain_sequence: u64,
 }
 
 impl RecordLayer {
     pub(super) fn new(provider: &CryptoProvider) -> Result<Self, OutOfMemory> {
         Ok(Self {
-            read: Keys::new(provider)?,
-            write: Keys::new(provider)?,
-            read_window: ReplayWindow::default(),
-            write_sequences: [0; 2],
-            forgeries: 0,
+            aeads: provider.aeads,
+            read: [Keys::new(provider)?, Keys::new(provider)?],
+            write: [Keys::new(provider)?, Keys::new(provider)?],
+            plain_sequence: 0,
         })
     }
 
-    pub(super) fn install_read(&mut self, keying: &Keying<'_>) -> Result<(), CryptoError> {
-        self.read.install(keying)
+    pub(super) fn install_read(&mut self, keying: Keying) -> Result<(), CryptoError> {
+        install(&mut self.read, keying)
     }
 
-    pub(super) fn install_write(&mut self, keying: &Keying<'_>) -> Result<(), CryptoError> {
-        self.write.install(keying)
+    pub(super) fn install_write(&mut self, keying: Keying) -> Result<(), CryptoError> {
+        install(&mut self.write, keying)
     }
 
     pub(super) fn has_read_keys(&self) -> bool {
-        self.read.installed
+        newest(&self.read).is_some()
     }
 
-    pub(super) fn has_write_keys(&self) -> bool {
-        self.write.installed
+    /// The epoch of the newest keys to write with; 0 without any.
+    pub(super) fn write_epoch(&self) -> u64 {
+        newest(&self.write).map_or(0, |keys| keys.epoch)
+    }
+
+    /// The epoch of the newest keys to read with; 0 without any.
+    pub(super) fn read_epoch(&self) -> u64 {
+        newest(&self.read).map_or(0, |keys| keys.epoch)
     }
 
     /// Wipes all keys.
     pub(super) fn clear(&mut self) {
-        self.read.clear();
-        self.write.clear();
+        for keys in self.read.iter_mut().chain(&mut self.write) {
+            keys.clear();
+        }
     }
 
     /// Whether so many forgeries came that the keys must go.
     pub(super) fn is_worn(&self) -> bool {
-        self.forgeries >= MAX_FORGERIES
+        self.read.iter().any(|keys| keys.forgeries >= MAX_FORGERIES)
     }
 
-    /// Whether a record is protected by keys that are to come.
+    /// Whether a record is protected by keys that are to come, as far as a
+    /// handshake that is not complete can tell.
     pub(super) fn is_early(&self, record: &[u8]) -> bool {
-        !self.read.installed && RecordHeader::parse(&mut Reader::new(record)).is_ok_and(|h| h.epoch == 1)
+        if UnifiedHeader::begins(record) {
+            let bits = record.first().map_or(0, |first| u64::from(first & 3));
+            // Keys of DTLS 1.2 mean that no others will come.
+            let none_to_come = self.read.iter().any(|k| k.installed && k.number_key.is_none());
+            !none_to_come && bits > 1 && !self.read.iter().any(|k| k.installed && k.epoch & 3 == bits)
+        } else {
+            // Application data is for later even when it could be read.
+            let is_data = |h: &RecordHeader| h.content_type == ContentType::APPLICATION_DATA;
+            RecordHeader::parse(&mut Reader::new(record))
+                .is_ok_and(|h| h.epoch == 1 && (!self.has_read_keys() || is_data(&h)))
+        }
     }
 
     /// Decrypts one record in place.
-    pub(super) fn open<'a>(&mut self, record: &'a mut [u8]) -> Result<Opened<'a>, Unopened> {
+    pub(super) fn open(&mut self, record: &mut [u8]) -> Result<Opened, Unopened> {
+        if UnifiedHeader::begins(record) {
+            return self.open_13(record);
+        }
         let header = RecordHeader::parse(&mut Reader::new(record)).map_err(|_| Unopened::Noise)?;
         let body = record.get_mut(RECORD_HEADER_LEN..).ok_or(Unopened::Noise)?;
         if header.version >> 8 != ProtocolVersion::DTLS_1_2.0 >> 8 {
             return Err(Unopened::Noise);
         }
-        if header.epoch == 0 {
+        let (content_type, sequence) = (header.content_type, header.sequence);
+        let epoch = u64::from(header.epoch);
+        if epoch == 0 {
             // No replay window: it would be moved by whoever can forge, and
             // handshake messages have numbers of their own.
-            return Ok(Opened { content_type: header.content_type, epoch: 0, body });
+            let body = RECORD_HEADER_LEN..RECORD_HEADER_LEN + body.len();
+            return Ok(Opened { content_type, epoch, sequence, body });
         }
-        if !self.read.installed || header.epoch != self.read.epoch {
-            return Err(Unopened::Noise);
-        }
-        if !self.read_window.is_fresh(header.sequence) {
+        let mine = |k: &&mut Keys| k.installed && k.number_key.is_none() && k.epoch == epoch;
+        let keys = self.read.iter_mut().find(mine).ok_or(Unopened::Noise)?;
+        if !keys.window.is_fresh(sequence) {
             return Err(Unopened::Replayed);
         }
-        let Some(body) = decrypt(&self.read, &header, body) else {
-            self.forgeries += 1;
+        let Some(len) = decrypt_12(keys, &header, body) else {
+            keys.forgeries += 1;
             return Err(Unopened::Forged);
         };
-        self.read_window.mark(header.sequence);
-        Ok(Opened { content_type: header.content_type, epoch: header.epoch, body })
+        keys.window.mark(sequence);
+        let start = RECORD_HEADER_LEN + keys.explicit_len();
+        Ok(Opened { content_type, epoch, sequence, body: start..start + len })
+    }
+
+    fn open_13(&mut self, record: &mut [u8]) -> Result<Opened, Unopened> {
+        let header = UnifiedHeader::parse(record, 0).map_err(|_| Unopened::Noise)?;
+        let UnifiedHeader { epoch_bits, number_at, number_len, len, body, .. } = header;
+        // "use the most recent past epoch which has matching bits"
+        let keys = self.read.iter_mut().filter(|k| k.installed && k.number_key.is_some());
+        let keys = keys.filter(|k| k.epoch & 3 == u64::from(epoch_bits)).max_by_key(|k| k.epoch);
+        let keys = keys.ok_or(Unopened::Noise)?;
+        let (front, rest) = record.split_at_mut_checked(len).ok_or(Unopened::Noise)?;
+        let body = rest.get_mut(..body).ok_or(Unopened::Noise)?;
+        // "Receivers MUST reject shorter records as if they had failed
+        // deprotection".
+        let Some(mask) = keys.mask(self.aeads, body) else {
+            keys.forgeries += 1;
+            return Err(Unopened::Forged);
+        };
+        let mut low = 0;
+        for (octet, mask) in front.iter_mut().skip(number_at).take(number_len).zip(mask) {
+            *octet ^= mask;
+            low = low << 8 | u64::from(*octet);
+        }
+        let sequence = reconstruct(low, number_len, keys.window.next);
+        if sequence > MAX_SEQUENCE || !keys.window.is_fresh(sequence) {
+            return Err(Unopened::Replayed);
+        }
+        let Some(inner) = decrypt_13(keys, sequence, front, body) else {
+            keys.forgeries += 1;
+            return Err(Unopened::Forged);
+        };
+        keys.window.mark(sequence);
+        // "the receiving implementation scans the field from the end toward
+        // the beginning until it finds a non-zero octet": the content type.
+        let end = inner.iter().rposition(|octet| *octet != 0).unwrap_or(0);
+        let content_type = ContentType(inner.get(end).copied().unwrap_or(0));
+        Ok(Opened { content_type, epoch: keys.epoch, sequence, body: len..len + end })
     }
 
     /// Octets that a record of `epoch` has in front of and behind its content.
-    pub(super) fn overhead(&self, epoch: u16) -> (usize, usize) {
-        if epoch == 0 {
-            (RECORD_HEADER_LEN, 0)
-        } else {
-            (RECORD_HEADER_LEN + self.write.explicit_len(), AEAD_TAG_LEN)
+    pub(super) fn overhead(&self, epoch: u64) -> (usize, usize) {
+        match self.write.iter().find(|k| k.installed && k.epoch == epoch) {
+            Some(keys) if keys.number_key.is_some() => (UnifiedHeader::LEN, 1 + AEAD_TAG_LEN),
+            Some(keys) => (RECORD_HEADER_LEN + keys.explicit_len(), AEAD_TAG_LEN),
+            None => (RECORD_HEADER_LEN, 0),
         }
     }
 
     /// Writes the header of a record and encrypts its content in place.
     /// `record` is the content with the room of [`overhead`](Self::overhead)
-    /// around it. `None` when the epoch is used up or has no keys.
-    pub(super) fn seal(&mut self, epoch: u16, content_type: ContentType, record: &mut [u8]) -> Option<()> {
-        let (head, tail) = self.overhead(epoch);
-        let [plain, protected] = &mut self.write_sequences;
-        let sequence = if epoch == 0 { plain } else { protected };
-        if *sequence > MAX_SEQUENCE {
-            return None;
-        }
-        let header = RecordHeader {
+    /// around it. Returns the record's sequence number, or `None` when the
+    /// epoch is used up or has no keys.
+    pub(super) fn seal(&mut self, epoch: u64, content_type: ContentType, record: &mut [u8]) -> Option<u64> {
+        let length = u16::try_from(record.len().checked_sub(RECORD_HEADER_LEN)?).ok()?;
+        let mut header = RecordHeader {
             content_type,
             version: ProtocolVersion::DTLS_1_2.0,
-            epoch,
-            sequence: *sequence,
-            length: u16::try_from(record.len().checked_sub(RECORD_HEADER_LEN)?).ok()?,
+            epoch: u16::try_from(epoch & 0xffff).ok()?,
+            sequence: self.plain_sequence,
+            length,
         };
-        let (front, rest) = record.split_at_mut_checked(head)?;
-        let mut w = Writer::new(front);
-        header.emit(&mut w).ok()?;
-        if epoch != 0 {
-            if !self.write.installed || self.write.epoch != epoch {
+        if epoch == 0 {
+            if self.plain_sequence > MAX_SEQUENCE {
                 return None;
             }
-            if self.write.explicit_len() > 0 {
-                w.u64(header.epoch_and_sequence()).ok()?;
-            }
-            let (body, tag_room) = rest.split_at_mut_checked(rest.len().checked_sub(tail)?)?;
-            let aad = additional_data(&header, body.len())?;
-            let tag = self.write.aead.seal(&self.write.nonce(&header), &aad, body).ok()?;
-            tag_room.copy_from_slice(&tag);
+            header.emit(&mut Writer::new(record)).ok()?;
+            self.plain_sequence += 1;
+            return Some(header.sequence);
         }
-        *sequence += 1;
-        Some(())
+        let keys = self.write.iter_mut().find(|k| k.installed && k.epoch == epoch)?;
+        if keys.sequence > keys.last_sequence() {
+            return None;
+        }
+        header.sequence = keys.sequence;
+        if keys.number_key.is_some() {
+            encrypt_13(keys, self.aeads, content_type, record)?;
+        } else {
+            encrypt_12(keys, &header, record)?;
+        }
+        keys.sequence += 1;
+        Some(header.sequence)
     }
 }
 
-/// The content of a protected record, decrypted in place.
-fn decrypt<'a>(keys: &Keys, header: &RecordHeader, body: &'a mut [u8]) -> Option<&'a mut [u8]> {
+fn newest(all: &[Keys; 2]) -> Option<&Keys> {
+    all.iter().filter(|keys| keys.installed).max_by_key(|keys| keys.epoch)
+}
+
+/// Installs keys in the place of none, or of the oldest.
+fn install(all: &mut [Keys; 2], keying: Keying) -> Result<(), CryptoError> {
+    let oldest = all.iter_mut().min_by_key(|keys| if keys.installed { keys.epoch } else { 0 });
+    oldest.ok_or(CryptoError::Unsupported)?.install(keying)
+}
+
+fn encrypt_12(keys: &Keys, header: &RecordHeader, record: &mut [u8]) -> Option<()> {
+    let (front, rest) = record.split_at_mut_checked(RECORD_HEADER_LEN + keys.explicit_len())?;
+    let mut w = Writer::new(front);
+    header.emit(&mut w).ok()?;
+    if keys.explicit_len() > 0 {
+        w.u64(header.epoch_and_sequence()).ok()?;
+    }
+    let (body, tag_room) = rest.split_last_chunk_mut::<AEAD_TAG_LEN>()?;
+    let aad = additional_data(header, body.len())?;
+    *tag_room = keys.aead.seal(&keys.nonce_12(header), &aad, body).ok()?;
+    Some(())
+}
+
+fn encrypt_13(keys: &Keys, aeads: &dyn Aeads, content_type: ContentType, record: &mut [u8]) -> Option<()> {
+    let (front, rest) = record.split_at_mut_checked(UnifiedHeader::LEN)?;
+    let length = u16::try_from(rest.len()).ok()?;
+    UnifiedHeader::emit(&mut Writer::new(front), keys.epoch, &[], keys.sequence, length).ok()?;
+    let (inner, tag_room) = rest.split_last_chunk_mut::<AEAD_TAG_LEN>()?;
+    *inner.last_mut()? = content_type.0;
+    *tag_room = keys.aead.seal(&keys.nonce_13(keys.sequence), front, inner).ok()?;
+    let mask = keys.mask(aeads, rest)?;
+    for (octet, mask) in front.iter_mut().rev().skip(2).take(2).rev().zip(mask) {
+        *octet ^= mask;
+    }
+    Some(())
+}
+
+fn decrypt_13<'a>(keys: &Keys, sequence: u64, front: &[u8], body: &'a mut [u8]) -> Option<&'a mut [u8]> {
+    let (inner, tag) = body.split_last_chunk_mut::<AEAD_TAG_LEN>()?;
+    keys.aead.open(&keys.nonce_13(sequence), front, inner, tag).ok()?;
+    Some(inner)
+}
+
+/// Decrypts the content of a DTLS 1.2 record in place; returns its length.
+fn decrypt_12(keys: &Keys, header: &RecordHeader, body: &mut [u8]) -> Option<usize> {
     let (explicit, rest) = body.split_at_mut_checked(keys.explicit_len())?;
-    let mut nonce = keys.nonce(header);
+    let mut nonce = keys.nonce_12(header);
     // The peer's explicit nonce need not be its record number.
     for (to, from) in nonce.iter_mut().skip(AEAD_NONCE_LEN - explicit.len()).zip(explicit) {
         *to = *from;
@@ -295,7 +458,7 @@ fn decrypt<'a>(keys: &Keys, header: &RecordHeader, body: &'a mut [u8]) -> Option
     let (content, tag) = rest.split_last_chunk_mut::<AEAD_TAG_LEN>()?;
     let aad = additional_data(header, content.len())?;
     keys.aead.open(&nonce, &aad, content, tag).ok()?;
-    Some(content)
+    Some(content.len())
 }
 
 /// "additional_data = seq_num + TLSCompressed.type + TLSCompressed.version +

@@ -1,19 +1,19 @@
-//! The server's side of a DTLS 1.2 handshake; the picture is in `client`.
+//! The server's side: what it makes of a ClientHello, whichever version it is
+//! for, and the rest of a DTLS 1.2 handshake; the picture is in `client`.
 
 use super::keys::{Suite, SuiteKind};
 use super::machine::{Machine, State, extension, list16, read_srtp_profiles};
-use super::operation::{Job, Share};
+use super::operation::{Groups, Job, KxSecrets, Share};
 use super::reassembly::Message;
-use super::{Error, Role, SrtpProfile};
+use super::{DOWNGRADE_TO_12, Error, Role, SrtpProfile};
 use crate::crypto::{
-    CryptoError, HashAlgorithm, KxSecret, KxShared, NamedGroup, P256Signature, SignatureScheme,
-    constant_time_eq,
+    CryptoError, HashAlgorithm, KxShared, NamedGroup, P256Signature, SignatureScheme, constant_time_eq,
 };
 use crate::env::Env;
 use crate::wire::dtls::{
     AlertDescription, CertificateRequest, CertificateVerify, ClientHello, ClientKeyExchange, ExtensionType,
-    Extensions, HandshakeType, HelloVerifyRequest, ProtocolVersion, ServerHello, ServerKeyExchange,
-    list16 as numbers,
+    Extensions, HandshakeType, HelloVerifyRequest, KeyShareEntry, ProtocolVersion, ServerHello,
+    ServerKeyExchange, list16 as numbers,
 };
 use crate::wire::{Reader, ShortBuffer, Writer};
 
@@ -39,43 +39,67 @@ impl Machine {
         message: &Message<'_>,
     ) -> Result<(), Error> {
         let hello = ClientHello::parse(message.body)?;
+        if !hello.compression_methods.contains(&0) {
+            return Err(Error::PeerMisbehaved(AlertDescription::ILLEGAL_PARAMETER));
+        }
+        // After a HelloRetryRequest the version stands.
+        if self.is_13()
+            || self.speaks(ProtocolVersion::DTLS_1_3) && offers(&hello, ProtocolVersion::DTLS_1_3)?
+        {
+            return self.await_client_hello_13(env, message, &hello);
+        }
+        if !self.speaks(ProtocolVersion::DTLS_1_2) || !offers(&hello, ProtocolVersion::DTLS_1_2)? {
+            return Err(Error::PeerMisbehaved(AlertDescription::PROTOCOL_VERSION));
+        }
+        self.await_client_hello_12(env, message, &hello)
+    }
+
+    fn await_client_hello_12(
+        &mut self,
+        env: &mut Env<'_>,
+        message: &Message<'_>,
+        hello: &ClientHello<'_>,
+    ) -> Result<(), Error> {
         if let Some(cookie) = self.cookie
             && !constant_time_eq(&cookie, hello.cookie)
         {
             return self.request_cookie(&cookie, hello.cookie);
         }
         let failure = Error::PeerMisbehaved(AlertDescription::HANDSHAKE_FAILURE);
-        if !offers_12(&hello)? {
-            return Err(Error::PeerMisbehaved(AlertDescription::PROTOCOL_VERSION));
-        }
-        if !hello.compression_methods.contains(&0) {
-            return Err(Error::PeerMisbehaved(AlertDescription::ILLEGAL_PARAMETER));
-        }
         Self::check_security_extensions(&hello.extensions)?;
-        let offered = numbers(hello.cipher_suites)?;
-        let suite = self.config.provider.cipher_suites.iter().find_map(|&id| {
-            let suite = Suite::of(id).filter(|s| s.kind == SuiteKind::Ecdsa)?;
-            offered.clone().any(|o| o == id).then_some(suite)
-        });
-        let suite = suite.ok_or(failure)?;
+        let suite = self.choose_suite(hello, SuiteKind::Ecdsa)?.ok_or(failure)?;
         self.group = self.choose_group(&hello.extensions)?.ok_or(failure)?;
         if !signs_like_us(&hello.extensions)? {
             return Err(failure);
         }
         self.srtp_profile = self.choose_srtp_profile(&hello.extensions)?;
         self.client_random = hello.random;
+        self.version = Some(ProtocolVersion::DTLS_1_2);
         self.suite = Some(suite);
-        self.transcript.start(suite.hash)?;
+        self.transcript.start(suite.hash, false)?;
         self.add(message);
 
         let renegotiation = hello.extensions.get(ExtensionType::RENEGOTIATION_INFO).is_some()
-            || offered.clone().any(|id| id == RENEGOTIATION_SCSV);
+            || numbers(hello.cipher_suites)?.any(|id| id == RENEGOTIATION_SCSV);
         let point_formats = hello.extensions.get(ExtensionType::EC_POINT_FORMATS).is_some();
         self.push_server_hello(renegotiation, point_formats)?;
         self.push_certificate()?;
-        let job = Job::Generate { group: self.group, rng: env.rng.fork() };
-        self.begin_operation(job, State::GeneratingShare);
+        let groups = Groups::from_iter([self.group]);
+        self.begin_operation(Job::Generate { groups, rng: env.rng.fork() }, State::GeneratingShare12);
         Ok(())
+    }
+
+    /// The suite of ours that comes first, of those that the client offers.
+    pub(super) fn choose_suite(
+        &self,
+        hello: &ClientHello<'_>,
+        kind: SuiteKind,
+    ) -> Result<Option<Suite>, Error> {
+        let offered = numbers(hello.cipher_suites)?;
+        Ok(self.config.provider.cipher_suites.iter().find_map(|&id| {
+            let suite = Suite::of(id).filter(|s| s.kind == kind)?;
+            offered.clone().any(|o| o == id).then_some(suite)
+        }))
     }
 
     /// Asks for the hello again with a cookie, once; a client that repeats it
@@ -85,7 +109,7 @@ impl Machine {
             return Err(Error::PeerMisbehaved(AlertDescription::ILLEGAL_PARAMETER));
         }
         let request = HelloVerifyRequest { version: ProtocolVersion::DTLS_1_0.0, cookie };
-        self.flight.begin();
+        self.begin_flight();
         self.flight.push(HandshakeType::HELLO_VERIFY_REQUEST, 0, |w| request.emit(w))?;
         // "the server ... SHOULD NOT" keep a timer for it: the client has one.
         self.flight.ready(false, self.config.retransmission_timeout);
@@ -104,14 +128,25 @@ impl Machine {
         Ok(self.groups_12().find(|g| theirs.clone().any(|t| t == g.0)))
     }
 
-    fn choose_srtp_profile(&self, extensions: &Extensions<'_>) -> Result<Option<SrtpProfile>, Error> {
+    pub(super) fn choose_srtp_profile(
+        &self,
+        extensions: &Extensions<'_>,
+    ) -> Result<Option<SrtpProfile>, Error> {
         let Some(content) = extensions.get(ExtensionType::USE_SRTP) else { return Ok(None) };
         let theirs = numbers(read_srtp_profiles(content)?)?;
         Ok(self.config.srtp_profiles.iter().copied().find(|p| theirs.clone().any(|t| t == p.0)))
     }
 
     fn push_server_hello(&mut self, renegotiation: bool, point_formats: bool) -> Result<(), Error> {
-        self.flight.begin();
+        self.begin_flight();
+        // "TLS 1.3 servers which negotiate TLS 1.2 or below in response to a
+        // ClientHello MUST set the last 8 bytes of their Random value
+        // specially" (RFC 8446, Section 4.1.3).
+        if self.speaks(ProtocolVersion::DTLS_1_3)
+            && let Some(end) = self.server_random.last_chunk_mut()
+        {
+            *end = *DOWNGRADE_TO_12;
+        }
         let hello = ServerHello {
             version: ProtocolVersion::DTLS_1_2.0,
             random: self.server_random,
@@ -142,9 +177,10 @@ impl Machine {
         self.push(HandshakeType::SERVER_HELLO, 0, write)
     }
 
-    pub(super) fn generated_share(&mut self, secret: KxSecret, share: Share) -> Result<(), Error> {
-        self.secret = Some(secret);
-        self.share = share;
+    pub(super) fn generated_share(&mut self, secrets: KxSecrets, share: Share) -> Result<(), Error> {
+        self.kx_secrets = secrets;
+        let entry = KeyShareEntry::parse(&mut Reader::new(&share))?;
+        self.share = Share::from_slice(entry.key_exchange).map_err(|_| Error::Internal)?;
         let mut params = [0; 4 + 255];
         let mut w = Writer::new(&mut params);
         ServerKeyExchange::emit_params(&mut w, self.group, &self.share)?;
@@ -152,7 +188,7 @@ impl Machine {
         let digest = self.config.provider.hashes.hash(HashAlgorithm::Sha256, &parts)?;
         let digest = *digest.first_chunk().ok_or(CryptoError::Unsupported)?;
         let job = Job::Sign { key: self.config.certificate.key().clone(), digest };
-        self.begin_operation(job, State::SigningShare);
+        self.begin_operation(job, State::SigningShare12);
         Ok(())
     }
 
@@ -185,14 +221,14 @@ impl Machine {
         let illegal = Error::PeerMisbehaved(AlertDescription::ILLEGAL_PARAMETER);
         let peer = Share::from_slice(exchange.public).map_err(|_| illegal)?;
         self.add(message);
-        let secret = self.secret.take().ok_or(Error::Internal)?;
-        self.begin_operation(Job::Agree { group: self.group, secret, peer }, State::AgreeingWithClient);
+        let (group, secret) = self.kx_secrets.pop().ok_or(Error::Internal)?;
+        self.begin_operation(Job::Agree { group, secret, peer }, State::AgreeingWithClient12);
         Ok(())
     }
 
     pub(super) fn agreed_with_client(&mut self, shared: &KxShared) -> Result<(), Error> {
         self.derive_keys(shared.as_slice())?;
-        self.state = State::AwaitCertificateVerify;
+        self.state = State::AwaitClientVerify;
         Ok(())
     }
 
@@ -208,7 +244,7 @@ impl Machine {
 
     pub(super) fn await_client_finished(&mut self, message: &Message<'_>) -> Result<(), Error> {
         self.check_finished(message)?;
-        self.flight.begin();
+        self.begin_flight();
         self.push_finished()?;
         // The last flight has no answer; it is kept, and sent again when the
         // client's comes again.
@@ -218,23 +254,25 @@ impl Machine {
     }
 }
 
-/// Whether a client offers DTLS 1.2, by the extension if it has one.
-fn offers_12(hello: &ClientHello<'_>) -> Result<bool, Error> {
-    let wanted = ProtocolVersion::DTLS_1_2.0;
+/// Whether a client offers a version, by the extension if it has one.
+fn offers(hello: &ClientHello<'_>, wanted: ProtocolVersion) -> Result<bool, Error> {
     match hello.extensions.get(ExtensionType::SUPPORTED_VERSIONS) {
         Some(content) => {
             let mut r = Reader::new(content);
             let versions = r.vec8()?;
             r.finish()?;
-            Ok(numbers(versions)?.any(|v| v == wanted))
+            Ok(numbers(versions)?.any(|v| v == wanted.0))
         }
-        // Versions are complements: a lower number is a later version.
-        None => Ok(hello.version >> 8 == 0xfe && hello.version <= wanted),
+        // Versions are complements: a lower number is a later version. By
+        // this field none later than 1.2 is negotiated.
+        None => {
+            Ok(wanted == ProtocolVersion::DTLS_1_2 && hello.version >> 8 == 0xfe && hello.version <= wanted.0)
+        }
     }
 }
 
 /// Whether a client can check our signatures.
-fn signs_like_us(extensions: &Extensions<'_>) -> Result<bool, Error> {
+pub(super) fn signs_like_us(extensions: &Extensions<'_>) -> Result<bool, Error> {
     let content = extensions.get(ExtensionType::SIGNATURE_ALGORITHMS).ok_or(unexpected_absence())?;
     let mut r = Reader::new(content);
     let schemes = r.vec16()?;

@@ -160,6 +160,8 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
         };
         let ice = ice::Agent::new(ice_config, provider.hashes, &limits.ice, &mut Env::new(now, &mut rng))?;
         let dtls_config = dtls::Config {
+            min_version: settings.dtls_min_version,
+            max_version: settings.dtls_max_version,
             mtu: settings.mtu,
             hello_verify: settings.dtls_hello_verify,
             defer_operations: settings.defer_public_key_operations,

@@ -1,6 +1,6 @@
 //! What a peer connection is told at construction.
 
-use crate::dtls::Certificate;
+use crate::dtls::{Certificate, ProtocolVersion};
 use crate::peer::mdns::MulticastDnsMode;
 use crate::peer::state::state;
 use core::time::Duration;
@@ -101,7 +101,11 @@ pub struct SettingEngine {
     pub answering_dtls_role: RTCDtlsRole,
     /// The largest datagram to send, in octets of UDP payload.
     pub mtu: usize,
-    /// Whether a DTLS 1.2 server asks for a cookie first. ICE has already
+    /// The lowest version of DTLS to agree on.
+    pub dtls_min_version: ProtocolVersion,
+    /// The highest version of DTLS to agree on.
+    pub dtls_max_version: ProtocolVersion,
+    /// Whether a DTLS server asks for a cookie first. ICE has already
     /// validated the peer's address, so it need not.
     pub dtls_hello_verify: bool,
     /// Whether public-key operations are left to the caller, see
@@ -127,6 +131,8 @@ impl Default for SettingEngine {
             ice_keepalive_interval: Duration::from_secs(5),
             answering_dtls_role: RTCDtlsRole::Client,
             mtu: 1200,
+            dtls_min_version: ProtocolVersion::DTLS_1_2,
+            dtls_max_version: ProtocolVersion::DTLS_1_3,
             dtls_hello_verify: false,
             defer_public_key_operations: false,
             sctp_max_message_size: 256 * 1024,

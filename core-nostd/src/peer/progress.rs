@@ -66,6 +66,10 @@ impl RTCPeerConnection {
                 }
             }
         }
+        let env = &mut Env::new(self.now, &mut self.rng);
+        while let Some(data) = self.dtls.poll_held(env) {
+            self.sctp.handle_read(env, data);
+        }
     }
 
     fn connect_sctp(&mut self) {

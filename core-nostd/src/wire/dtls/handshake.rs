@@ -16,7 +16,10 @@ impl HandshakeType {
     pub const CLIENT_HELLO: Self = Self(1);
     pub const SERVER_HELLO: Self = Self(2);
     pub const HELLO_VERIFY_REQUEST: Self = Self(3);
+    pub const NEW_SESSION_TICKET: Self = Self(4);
     pub const ENCRYPTED_EXTENSIONS: Self = Self(8);
+    pub const REQUEST_CONNECTION_ID: Self = Self(9);
+    pub const NEW_CONNECTION_ID: Self = Self(10);
     pub const CERTIFICATE: Self = Self(11);
     pub const SERVER_KEY_EXCHANGE: Self = Self(12);
     pub const CERTIFICATE_REQUEST: Self = Self(13);

@@ -1,6 +1,7 @@
 //! The other handshake messages (RFC 5246, Section 7.4; RFC 8422, Section 5;
 //! RFC 8446, Section 4.3 and 4.4).
 
+use super::Extensions;
 use crate::crypto::{NamedGroup, SignatureScheme};
 use crate::wire::{Malformed, Reader, ShortBuffer, Writer};
 
@@ -163,6 +164,61 @@ impl<'a> CertificateRequest<'a> {
     }
 }
 
+/// Reads the body of a CertificateRequest as DTLS 1.3 has it, and returns its
+/// extensions (RFC 8446, Section 4.3.2). The context "SHALL be zero length
+/// unless used for the post-handshake authentication exchanges".
+///
+/// # Errors
+/// [`Malformed`].
+pub fn parse_certificate_request_13(body: &[u8]) -> Result<Extensions<'_>, Malformed> {
+    let mut r = Reader::new(body);
+    if !r.vec8()?.is_empty() {
+        return Err(Malformed);
+    }
+    let extensions = Extensions::parse(r.vec16()?)?;
+    r.finish()?;
+    Ok(extensions)
+}
+
+/// Which records arrived (RFC 9147, Section 7): an epoch and a sequence
+/// number, 64 bits each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack<'a>(&'a [[u8; 16]]);
+
+impl<'a> Ack<'a> {
+    /// Reads the content of an ACK record.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(body);
+        let (records, rest) = r.vec16()?.as_chunks::<16>();
+        r.finish()?;
+        if rest.is_empty() { Ok(Self(records)) } else { Err(Malformed) }
+    }
+
+    /// Epochs and sequence numbers, as they came.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> + 'a {
+        self.0.iter().map(|pair| {
+            let pair = u128::from_be_bytes(*pair);
+            ((pair >> 64) as u64, pair as u64)
+        })
+    }
+
+    /// Writes the content of an ACK record.
+    ///
+    /// # Errors
+    /// [`ShortBuffer`].
+    pub fn emit(w: &mut Writer<'_>, records: impl Iterator<Item = (u64, u64)>) -> Result<(), ShortBuffer> {
+        let open = w.open16()?;
+        for (epoch, sequence) in records {
+            w.u64(epoch)?;
+            w.u64(sequence)?;
+        }
+        w.close(open)
+    }
+}
+
 /// The client's share of an ECDHE exchange (RFC 8422, Section 5.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientKeyExchange<'a> {
@@ -266,6 +322,18 @@ mod tests {
             assert!(cut(&exchanged).is_none_or(|b| ClientKeyExchange::parse(&b).is_err()));
             assert!(cut(&verified).is_none_or(|b| CertificateVerify::parse(&b).is_err()));
         }
+    }
+
+    #[test]
+    fn acks_round_trip_and_no_cut_one_parses() {
+        let records = [(2, 0), (2, 1), (3, 1 << 40)];
+        let written = emitted(|w| Ack::emit(w, records.into_iter()));
+        assert_eq!(Ack::parse(&written).unwrap().iter().collect::<std::vec::Vec<_>>(), records);
+        for cut in 0..written.len() {
+            assert_eq!(Ack::parse(&written[..cut]), Err(Malformed), "cut at {cut}");
+        }
+        assert_eq!(Ack::parse(&[0, 0]).unwrap().iter().count(), 0);
+        assert_eq!(Ack::parse(&[0, 1, 0]), Err(Malformed), "half a number");
     }
 
     #[test]

@@ -6,14 +6,17 @@ mod handshake;
 mod hello;
 mod messages;
 mod record;
+mod unified;
 
 pub use extension::{ExtensionType, Extensions, KeyShareEntry, KeyShares, list16};
 pub use handshake::{Fragment, HANDSHAKE_HEADER_LEN, HandshakeHeader, HandshakeType};
 pub use hello::{ClientHello, HELLO_RETRY_REQUEST, HelloVerifyRequest, RANDOM_LEN, ServerHello};
 pub use messages::{
-    CertificateChain, CertificateRequest, CertificateVerify, ClientKeyExchange, ServerKeyExchange,
+    Ack, CertificateChain, CertificateRequest, CertificateVerify, ClientKeyExchange, ServerKeyExchange,
+    parse_certificate_request_13,
 };
 pub use record::{ContentType, RECORD_HEADER_LEN, RecordHeader};
+pub use unified::{MAX_CONNECTION_ID, UnifiedHeader, reconstruct};
 
 /// A protocol version as DTLS writes it: the one's complement of TLS's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,6 +58,8 @@ impl AlertDescription {
     pub const PROTOCOL_VERSION: Self = Self(70);
     /// Something failed on our side.
     pub const INTERNAL_ERROR: Self = Self(80);
+    /// The sender gives up for a reason that is no failure.
+    pub const USER_CANCELED: Self = Self(90);
     /// A required extension is missing.
     pub const MISSING_EXTENSION: Self = Self(109);
     /// An extension came that was not asked for.
