@@ -203,6 +203,11 @@ impl Channels {
         Some(Channel { slot, label: self.table.label(id), protocol: self.table.protocol(id) })
     }
 
+    /// Whether a handle is valid.
+    pub(crate) fn contains(&self, id: RTCDataChannelId) -> bool {
+        self.table.get(id).is_some()
+    }
+
     /// Every channel, in no particular order.
     pub(crate) fn ids(&self) -> impl Iterator<Item = RTCDataChannelId> {
         self.table.ids()

@@ -4,7 +4,7 @@
 use super::record::RecordLayer;
 use super::runs::Runs;
 use crate::env::Instant;
-use crate::mem::{Boxed, OutOfMemory, boxed_slice};
+use crate::mem::{Boxed, OutOfMemory, zeroed_slice};
 use crate::wire::dtls::{ContentType, HANDSHAKE_HEADER_LEN, HandshakeHeader, HandshakeType};
 use crate::wire::{ShortBuffer, Writer};
 use core::time::Duration;
@@ -84,7 +84,7 @@ pub(super) struct Flight {
 impl Flight {
     pub(super) fn new(octets: usize) -> Result<Self, OutOfMemory> {
         Ok(Self {
-            octets: boxed_slice(octets, || 0)?,
+            octets: zeroed_slice(octets)?,
             used: 0,
             items: heapless::Vec::new(),
             cursor: (0, 0),

@@ -2,7 +2,7 @@
 //! overlapping (RFC 6347, Section 4.2.3).
 
 use super::runs::Runs;
-use crate::mem::{Boxed, OutOfMemory, boxed_slice};
+use crate::mem::{Boxed, OutOfMemory, zeroed_slice};
 use crate::wire::dtls::{Fragment, HandshakeType};
 
 /// How far ahead of the next message one is kept.
@@ -64,7 +64,7 @@ pub(super) struct Reassembly {
 
 impl Reassembly {
     pub(super) fn new(octets: usize) -> Result<Self, OutOfMemory> {
-        Ok(Self { arena: boxed_slice(octets, || 0)?, used: 0, slots: heapless::Vec::new(), next_seq: 0 })
+        Ok(Self { arena: zeroed_slice(octets)?, used: 0, slots: heapless::Vec::new(), next_seq: 0 })
     }
 
     /// Whether a fragment's message was consumed before.

@@ -1,4 +1,4 @@
-use super::{Full, OutOfMemory, boxed_slice};
+use super::{Full, OutOfMemory, boxed_slice, zeroed_slice};
 use alloc::boxed::Box;
 
 /// A pool of equal blocks of octets, linked into [`Chain`]s.
@@ -71,7 +71,7 @@ impl BlockPool {
             if i == blocks { END } else { i as Link }
         })?;
         let free = if blocks == 0 { END } else { 0 };
-        Ok(Self { data: boxed_slice(bytes, || 0)?, next, free, free_blocks: blocks, block })
+        Ok(Self { data: zeroed_slice(bytes)?, next, free, free_blocks: blocks, block })
     }
 
     /// The octets of heap that such a pool takes.

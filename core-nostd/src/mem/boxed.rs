@@ -30,3 +30,24 @@ pub fn boxed_slice<T>(len: usize, make: impl FnMut() -> T) -> Result<Box<[T]>, O
     v.resize_with(len, make);
     Ok(v.into_boxed_slice())
 }
+
+/// A boxed slice of `len` octets of zero.
+///
+/// On hosts they are the allocator's own zeroed pages, which take neither time
+/// nor memory before they are written: most of an idle connection's arenas
+/// never are.
+///
+/// # Errors
+/// [`OutOfMemory`] when the allocator refuses.
+pub fn zeroed_slice(len: usize) -> Result<Box<[u8]>, OutOfMemory> {
+    if cfg!(not(target_pointer_width = "64")) {
+        return boxed_slice(len, || 0);
+    }
+    // Only `vec!` asks the allocator for zeroes, and it cannot fail but by
+    // aborting. So the memory is asked for and given back first; on these
+    // targets nothing is likely to come in between.
+    let mut probe = Vec::<u8>::new();
+    probe.try_reserve_exact(len).map_err(|_| OutOfMemory)?;
+    drop(core::hint::black_box(probe));
+    Ok(alloc::vec![0; len].into_boxed_slice())
+}

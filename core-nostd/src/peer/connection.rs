@@ -135,8 +135,7 @@ impl RTCPeerConnection {
     /// A data channel, for a few calls. `None` when the handle is no longer
     /// valid.
     pub fn data_channel(&mut self, id: RTCDataChannelId) -> Option<RTCDataChannel<'_>> {
-        self.channels.get(id)?;
-        Some(RTCDataChannel { pc: self, id })
+        self.channels.contains(id).then_some(RTCDataChannel { pc: self, id })
     }
 
     /// The handles of all data channels.

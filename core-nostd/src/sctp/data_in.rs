@@ -2,7 +2,7 @@
 
 use super::config::Limits;
 use super::streams::{InStream, Stream, Streams};
-use crate::mem::{BlockPool, Boxed, Chain, FixedDeque, FixedVec, OutOfMemory, Serial32, boxed_slice};
+use crate::mem::{BlockPool, Boxed, Chain, FixedDeque, FixedVec, OutOfMemory, Serial32, zeroed_slice};
 use crate::wire::sctp::{Data, GapBlock, Skip, Tsn};
 use core::cmp::Ordering;
 
@@ -117,7 +117,7 @@ impl Inbound {
             ready: FixedDeque::new(limits.ready())?,
             streams: Streams::new(limits.streams.into())?,
             stream_count: u16::MAX,
-            linear: boxed_slice(limits.max_message_size, || 0)?,
+            linear: zeroed_slice(limits.max_message_size)?,
             lent: Chain::EMPTY,
             deferred: None,
             signals: 0,

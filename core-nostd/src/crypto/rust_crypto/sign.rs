@@ -3,8 +3,9 @@ use crate::crypto::{
     CryptoError, HashAlgorithm, P256Signature, PublicKey, Secret, SignatureScheme, Signer, Verifier,
 };
 use crate::env::Rng;
-use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
-use p256::ecdsa::{DerSignature, Signature, SigningKey, VerifyingKey};
+use ecdsa::hazmat::sign_prehashed_rfc6979;
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa::{DerSignature, Signature, VerifyingKey};
 use p256::elliptic_curve::sec1::ToSec1Point;
 
 /// ECDSA P-256 with our own keys.
@@ -21,8 +22,11 @@ impl Signer for P256Signer {
     }
 
     fn sign(&self, key: &Secret<32>, digest: &[u8; 32]) -> Result<P256Signature, CryptoError> {
-        let key = SigningKey::from_slice(key.as_slice()).map_err(|_| CryptoError::Invalid)?;
-        let signature: Signature = key.sign_prehash(digest).map_err(|_| CryptoError::Invalid)?;
+        let key = p256::SecretKey::from_slice(key.as_slice()).map_err(|_| CryptoError::Invalid)?;
+        // Not `SigningKey`, which computes its public key first: as much work
+        // as the signature.
+        let scalar = key.to_nonzero_scalar();
+        let (signature, _) = sign_prehashed_rfc6979::<p256::NistP256, sha2::Sha256>(&scalar, digest, &[]);
         let der: DerSignature = signature.to_der();
         P256Signature::from_slice(der.as_bytes()).map_err(|_| CryptoError::ShortBuffer)
     }
