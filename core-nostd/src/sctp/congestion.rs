@@ -27,6 +27,9 @@ pub(super) struct Congestion {
     /// The chunk whose round trip is being measured.
     probe: Option<(Tsn, Instant)>,
     srtt: Option<Duration>,
+    /// The least and the latest round trip that was measured.
+    least: Option<Duration>,
+    latest: Duration,
     rttvar: Duration,
     pub(super) rto: Duration,
     rto_min: Duration,
@@ -48,6 +51,8 @@ impl Congestion {
             initial,
             probe: None,
             srtt: None,
+            least: None,
+            latest: Duration::ZERO,
             rttvar: Duration::ZERO,
             rto: config.rto_initial,
             rto_min: config.rto_min,
@@ -59,6 +64,11 @@ impl Congestion {
     /// The smoothed round trip time, once measured.
     pub(super) fn srtt(&self) -> Option<Duration> {
         self.srtt
+    }
+
+    /// The least round trip so far; zero when none was measured.
+    pub(super) fn least_round_trip(&self) -> Duration {
+        self.least.unwrap_or_default()
     }
 
     // ------------------------------------------------------------ round trips
@@ -88,6 +98,8 @@ impl Congestion {
 
     /// A round trip took so long.
     pub(super) fn measured(&mut self, rtt: Duration) {
+        self.latest = rtt;
+        self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));
         let srtt = match self.srtt {
             None => {
                 self.rttvar = rtt / 2;
@@ -143,7 +155,7 @@ impl Congestion {
         if self.recovery.is_some() {
             return;
         }
-        self.threshold = self.halved();
+        self.threshold = self.reduced();
         self.window = self.threshold;
         self.partial = 0;
         self.recovery = Some(highest);
@@ -175,6 +187,16 @@ impl Congestion {
             idle -= self.rto;
             self.window = self.halved().max(self.initial);
         }
+    }
+
+    /// The window after a loss. "ssthresh = max(cwnd / 2, 4 * PMDCS)" (RFC
+    /// 9260, Section 7.2.3) when packets have begun to wait in a queue. When
+    /// the path takes no longer than ever, the loss is likely none of a queue
+    /// of ours that ran over, and the factor is CUBIC's, 0.7 (RFC 9438,
+    /// Section 4.6).
+    fn reduced(&self) -> usize {
+        let waits = self.least.is_none_or(|least| self.latest > least + least / 8);
+        if waits { self.halved() } else { (self.window / 10 * 7).max(4 * self.max_packet) }
     }
 
     fn halved(&self) -> usize {

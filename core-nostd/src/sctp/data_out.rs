@@ -3,6 +3,7 @@
 
 use super::config::Limits;
 use super::congestion::Congestion;
+use super::recovery::{Recovery, Sent32};
 use super::streams::{NONE, OutStream, Reset, Streams};
 use super::{Config, Message, Reliability, WriteError};
 use crate::env::Instant;
@@ -52,7 +53,9 @@ pub(super) struct Sent {
     pub(super) stream: u16,
     place: Place,
     pub(super) len: u16,
-    transmissions: u16,
+    pub(super) transmissions: u16,
+    /// When it was transmitted last.
+    pub(super) at: Sent32,
     pub(super) seq: u32,
     fsn: u32,
     /// Data with this TSN or a later one must be acknowledged before the chunk
@@ -88,6 +91,7 @@ pub(super) struct Outbound {
     pub(super) acked: usize,
     pub(super) window: usize,
     pub(super) cc: Congestion,
+    pub(super) recovery: Recovery,
     pub(super) interleaved: bool,
     /// The peer skips what we give up.
     pub(super) partial: bool,
@@ -127,6 +131,7 @@ impl Outbound {
             acked: 0,
             window: 0,
             cc: Congestion::new(config, 0),
+            recovery: Recovery::default(),
             interleaved: false,
             partial: false,
             restart_timer: false,
@@ -157,6 +162,7 @@ impl Outbound {
         self.lost_from = first;
         self.acked = 0;
         self.cc = Congestion::new(config, max_packet);
+        self.recovery = Recovery::default();
         self.restart_timer = false;
         self.forward_due = false;
         self.burst = config.max_burst;
@@ -358,6 +364,7 @@ impl Outbound {
         if self.lost > 0 && (recovering || self.flight < self.cc.window) {
             self.emit_lost(now, w);
         }
+        self.emit_probe(now, w, max_packet);
         if self.lost == 0 && self.may_burst() {
             while self.flight < self.cc.window && self.emit_new(now, w, max_packet) {}
         }
@@ -386,10 +393,10 @@ impl Outbound {
                 continue;
             }
             let message = sent.message;
-            if self.is_exhausted(now, message, sent.transmissions) && self.abandon(message) {
+            if self.is_exhausted(now, message, sent.transmissions) && self.abandon(now, message) {
                 continue;
             }
-            if !self.emit_again(index, w) {
+            if !self.emit_again(now, index, w) {
                 break;
             }
             index += 1;
@@ -407,7 +414,7 @@ impl Outbound {
             || message.max_retransmits.is_some_and(|max| transmissions > max)
     }
 
-    fn emit_again(&mut self, index: usize, w: &mut Writer<'_>) -> bool {
+    pub(super) fn emit_again(&mut self, now: Instant, index: usize, w: &mut Writer<'_>) -> bool {
         let tsn = self.tsn_at(index);
         let floor = self.next_tsn;
         let Some(sent) = self.sent.get_mut(index) else { return false };
@@ -433,6 +440,7 @@ impl Outbound {
             return false;
         }
         sent.transmissions = sent.transmissions.saturating_add(1);
+        sent.at = Sent32::new(now);
         sent.fate = Fate::InFlight;
         sent.misses = 0;
         sent.floor = floor;
@@ -464,11 +472,11 @@ impl Outbound {
     }
 
     /// One more chunk of what was never sent.
-    fn emit_new(&mut self, now: Instant, w: &mut Writer<'_>, max_packet: usize) -> bool {
+    pub(super) fn emit_new(&mut self, now: Instant, w: &mut Writer<'_>, max_packet: usize) -> bool {
         let (id, index) = loop {
             let Some(id) = self.stream_in_turn() else { return false };
             let index = self.streams.get(id).map_or(NONE, |s| s.head);
-            if !(self.is_exhausted(now, index, 0) && self.abandon(index)) {
+            if !(self.is_exhausted(now, index, 0) && self.abandon(now, index)) {
                 break (id, index);
             }
         };
@@ -504,6 +512,7 @@ impl Outbound {
             place: message.place,
             len: len as u16,
             transmissions: 1,
+            at: Sent32::new(now),
             seq: message.seq,
             fsn: message.fsn,
             floor: self.next_tsn,
@@ -550,8 +559,11 @@ impl Outbound {
 
     /// Takes the first chunk out: it is cumulatively acknowledged, or skipped.
     /// Returns how many octets that acknowledges.
-    pub(super) fn retire(&mut self) -> usize {
+    pub(super) fn retire(&mut self, now: Instant) -> usize {
         let Some(sent) = self.sent.pop_front() else { return 0 };
+        if matches!(sent.fate, Fate::InFlight | Fate::Lost) {
+            self.note_delivered(now, sent.at, sent.transmissions);
+        }
         self.cumulative = self.cumulative.next();
         let len = usize::from(sent.len);
         match sent.fate {
@@ -573,7 +585,7 @@ impl Outbound {
 
     /// Gives a message up: what was sent of it is skipped, the rest is dropped
     /// (RFC 3758, Section 3.5). `false` when there is no place to note that.
-    fn abandon(&mut self, index: u16) -> bool {
+    fn abandon(&mut self, now: Instant, index: u16) -> bool {
         let Some(message) = self.messages.get(usize::from(index)).filter(|m| m.used) else { return false };
         let (id, ppid, queued) = (message.stream, message.ppid, message.unsent > 0);
         let left = message.chain.len();
@@ -586,6 +598,7 @@ impl Outbound {
                 place: message.place,
                 len: 0,
                 transmissions: 0,
+                at: Sent32::new(now),
                 seq: message.seq,
                 fsn: message.fsn,
                 floor: self.next_tsn,

@@ -2,7 +2,7 @@
 //! streams, in order or not, reliably or not.
 //!
 //! [`Association`] is split by procedure: `connect`, `data_out`, `data_in`,
-//! `sack`, `reset`, `shutdown`, `heartbeat`, `timeouts`; `receive` and
+//! `sack`, `recovery`, `reset`, `shutdown`, `heartbeat`, `timeouts`; `receive` and
 //! `transmit` take packets apart and put them together. Nothing is sent but in
 //! [`poll_write`](Association::poll_write): everything else notes what is due.
 
@@ -13,6 +13,7 @@ mod data_in;
 mod data_out;
 mod heartbeat;
 mod receive;
+mod recovery;
 mod reset;
 mod sack;
 mod shutdown;

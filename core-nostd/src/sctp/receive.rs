@@ -228,7 +228,23 @@ impl Association {
         } else if advanced {
             self.timers.set(Timeout::Retransmit, now + self.outbound.cc.rto);
         }
+        self.set_reordering_timer();
+        self.set_probe_timer(now);
         self.continue_shutdown(now);
+    }
+
+    pub(super) fn set_reordering_timer(&mut self) {
+        match self.outbound.recovery.deadline {
+            Some(at) => self.timers.set(Timeout::Reordering, at),
+            None => self.timers.stop(Timeout::Reordering),
+        }
+    }
+
+    pub(super) fn set_probe_timer(&mut self, now: crate::env::Instant) {
+        match self.outbound.probe_timeout(self.config.sack_delay) {
+            Some(wait) => self.timers.set(Timeout::Probe, now + wait),
+            None => self.timers.stop(Timeout::Probe),
+        }
     }
 
     fn handle_forward(&mut self, chunk: &Chunk<'_>) {

@@ -9,9 +9,6 @@ use crate::wire::sctp::{ForwardTsn, GapBlock, Sack, Skip, Tsn};
 /// How many streams a FORWARD TSN names.
 const MAX_SKIPS: usize = 32;
 
-/// After how many reports a chunk is missing (RFC 9260, Section 7.2.4).
-const MISSING: u8 = 3;
-
 impl Outbound {
     /// Takes a SACK. Says whether the cumulative TSN advanced; `None` when the
     /// SACK is an old one, or acknowledges what was never sent.
@@ -20,6 +17,7 @@ impl Outbound {
         self.handle_cumulative(now, sack.cumulative)?;
         self.window = sack.window as usize;
         self.handle_gaps(now, sack.gaps(), advanced);
+        self.check_probe(sack.cumulative, sack.duplicates());
         self.forward_due |= self.sent.front().is_some_and(|s| s.fate == Fate::Abandoned);
         Some(advanced)
     }
@@ -34,7 +32,7 @@ impl Outbound {
         let mut octets = 0;
         let advanced = cumulative != self.cumulative;
         while cumulative != self.cumulative && !self.sent.is_empty() {
-            octets += self.retire();
+            octets += self.retire(now);
         }
         if self.lost_from.before(cumulative.next()) {
             self.lost_from = cumulative.next();
@@ -80,9 +78,10 @@ impl Outbound {
         // incremented for all TSNs reported missing in the SACK chunk.";
         // otherwise for those before the highest one newly acknowledged (RFC
         // 9260, Section 7.2.4).
-        let until = if self.cc.in_recovery() && advanced { highest } else { highest_new };
-        if let Some(until) = until {
-            self.count_misses(until);
+        let counted = if self.cc.in_recovery() && advanced { highest } else { highest_new };
+        match highest {
+            Some(highest) => self.find_lost(now, highest, counted.unwrap_or(0)),
+            None => self.recovery.deadline = None,
         }
     }
 
@@ -95,7 +94,9 @@ impl Outbound {
             Fate::Acked | Fate::Abandoned => return false,
         }
         sent.fate = Fate::Acked;
+        let (at, transmissions) = (sent.at, sent.transmissions);
         self.acked += 1;
+        self.note_delivered(now, at, transmissions);
         self.cc.probe_acked(now, |probe| probe == tsn);
         true
     }
@@ -117,38 +118,6 @@ impl Outbound {
                 }
             }
             from = range.end;
-        }
-    }
-
-    fn count_misses(&mut self, until: usize) {
-        let highest = self.tsn_at(until);
-        let mut found = false;
-        for index in 0..until {
-            let tsn = self.tsn_at(index);
-            let Some(sent) = self.sent.get_mut(index) else { break };
-            // A chunk that was sent again is missing again when what was sent
-            // after it has arrived, so that a second loss costs no timeout.
-            if sent.fate != Fate::InFlight || highest.before(sent.floor) {
-                continue;
-            }
-            sent.misses += 1;
-            if sent.misses >= MISSING {
-                sent.fate = Fate::Lost;
-                self.flight -= usize::from(sent.len);
-                self.note_lost(tsn);
-                found = true;
-            }
-        }
-        if found {
-            self.cc.lost(self.next_tsn.prev());
-        }
-    }
-
-    fn note_lost(&mut self, tsn: Tsn) {
-        self.lost += 1;
-        self.cc.forget_probe(tsn);
-        if tsn.before(self.lost_from) {
-            self.lost_from = tsn;
         }
     }
 

@@ -12,6 +12,9 @@ pub(super) enum Timeout {
     Shutdown,
     /// T3-rtx.
     Retransmit,
+    /// A chunk counts as lost, or the tail is probed.
+    Reordering,
+    Probe,
     Sack,
     Heartbeat,
     Reconfig,
@@ -40,6 +43,13 @@ impl Association {
         }
         if self.timers.expire(Timeout::Shutdown, now) {
             self.shutdown_timed_out(now);
+        }
+        if self.timers.expire(Timeout::Reordering, now) {
+            self.outbound.reordering_timed_out(now);
+            self.set_reordering_timer();
+        }
+        if self.timers.expire(Timeout::Probe, now) {
+            self.outbound.probe_timed_out();
         }
         if self.timers.expire(Timeout::Retransmit, now) {
             self.retransmit_timed_out();

@@ -131,7 +131,7 @@ impl Association {
         if self.outbound.forward_due {
             self.outbound.emit_forward(w);
         }
-        self.outbound.emit(now, w, self.max_packet);
+        let sent = self.outbound.emit(now, w, self.max_packet);
         // Sending can be what finds a message exhausted.
         if self.outbound.forward_due {
             self.outbound.emit_forward(w);
@@ -139,6 +139,9 @@ impl Association {
         let restart = core::mem::take(&mut self.outbound.restart_timer);
         if !self.outbound.sent.is_empty() && (restart || !self.timers.is_running(Timeout::Retransmit)) {
             self.timers.set(Timeout::Retransmit, now + self.outbound.cc.rto);
+        }
+        if sent {
+            self.set_probe_timer(now);
         }
         self.continue_shutdown(now);
     }

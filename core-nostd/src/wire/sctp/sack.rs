@@ -33,6 +33,7 @@ pub struct Sack<'a> {
     /// The receive window, in octets.
     pub window: u32,
     gaps: &'a [[u8; 4]],
+    duplicates: &'a [[u8; 4]],
 }
 
 impl<'a> Sack<'a> {
@@ -48,8 +49,8 @@ impl<'a> Sack<'a> {
         let (cumulative, window) = (Tsn(r.u32()?), r.u32()?);
         let (gaps, duplicates) = (usize::from(r.u16()?), usize::from(r.u16()?));
         let (gaps, _) = r.take(gaps * 4)?.as_chunks();
-        r.take(duplicates * 4)?;
-        Ok(Self { cumulative, window, gaps })
+        let (duplicates, _) = r.take(duplicates * 4)?.as_chunks();
+        Ok(Self { cumulative, window, gaps, duplicates })
     }
 
     /// What arrived beyond the cumulative TSN.
@@ -58,6 +59,11 @@ impl<'a> Sack<'a> {
             start: u16::from_be_bytes([a, b]),
             end: u16::from_be_bytes([c, d]),
         })
+    }
+
+    /// What arrived once more since the last SACK.
+    pub fn duplicates(&self) -> impl Iterator<Item = Tsn> + use<'a> {
+        self.duplicates.iter().map(|octets| Tsn(u32::from_be_bytes(*octets)))
     }
 
     /// Writes a SACK with as many of the gap blocks, and then of the
