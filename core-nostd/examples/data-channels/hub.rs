@@ -3,6 +3,7 @@
 use crate::Options;
 use crate::multicast::Multicast;
 use crate::peer::{Fate, Peer};
+use crate::socket::{Received, Socket};
 use picortc::env::{Instant, TransportContext};
 use picortc::mdns;
 use picortc::peer::{ConnectionId, Demultiplexer, DemultiplexerError, DemultiplexerLimits, RTCSdpType};
@@ -10,7 +11,6 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
@@ -49,7 +49,7 @@ pub(crate) struct Refusal {
 /// The peers, and what their datagrams are told apart by.
 pub(crate) struct Hub {
     options: Options,
-    socket: UdpSocket,
+    socket: Socket,
     local: SocketAddr,
     commands: UnboundedSender<Command>,
     inbox: UnboundedReceiver<Command>,
@@ -59,6 +59,7 @@ pub(crate) struct Hub {
     demux: Demultiplexer,
     by_connection: HashMap<ConnectionId, u64>,
     multicast: Option<Multicast>,
+    received: Received,
     buf: Vec<u8>,
 }
 
@@ -69,7 +70,7 @@ impl Hub {
         commands: UnboundedSender<Command>,
         inbox: UnboundedReceiver<Command>,
     ) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
+        let socket = Socket::new(socket)?;
         let local = socket.local_addr()?;
         let started = std::time::Instant::now();
         let mut seed = [0; 32];
@@ -80,7 +81,7 @@ impl Hub {
         };
         Ok(Self {
             options,
-            socket: UdpSocket::from_std(socket)?,
+            socket,
             local,
             commands,
             inbox,
@@ -90,7 +91,9 @@ impl Hub {
             demux: Demultiplexer::new(&DemultiplexerLimits::SERVER, seed).map_err(io::Error::other)?,
             by_connection: HashMap::new(),
             multicast,
-            buf: vec![0; 2048],
+            received: Received::new(),
+            // What UDP takes at most.
+            buf: vec![0; 65_000],
         })
     }
 
@@ -133,16 +136,15 @@ impl Hub {
     /// Takes in what the socket has, then lets those peers go on.
     async fn receive(&mut self) -> io::Result<()> {
         let mut touched = Vec::new();
-        for _ in 0..64 {
-            let (len, from) = match self.socket.try_recv_from(&mut self.buf) {
-                Ok(received) => received,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                // What an ICMP message says of an earlier datagram.
-                Err(e) if e.kind() == io::ErrorKind::ConnectionReset => continue,
-                Err(e) => return Err(e),
-            };
-            let now = self.now();
-            let Some(datagram) = self.buf.get_mut(..len) else { continue };
+        let now = self.now();
+        let count = match self.socket.try_receive(&mut self.received) {
+            Ok(count) => count,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            // What an ICMP message says of an earlier datagram.
+            Err(e) if e.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        for (from, datagram) in self.received.datagrams(count) {
             let path = TransportContext::udp(self.local, from);
             let Some(connection) = self.demux.route(&path, datagram) else { continue };
             let Some(&id) = self.by_connection.get(&connection) else { continue };
@@ -367,17 +369,12 @@ impl Hub {
 }
 
 /// Sends all that a peer has to send; says whether there was anything.
-async fn send_all(peer: &mut Peer, now: Instant, socket: &UdpSocket, buf: &mut [u8]) -> io::Result<bool> {
+async fn send_all(peer: &mut Peer, now: Instant, socket: &Socket, buf: &mut [u8]) -> io::Result<bool> {
     let mut any = false;
-    while let Some(transmit) = peer.pc.poll_write(now, buf) {
+    while let Some(transmit) = peer.pc.poll_write_segments(now, buf, socket.max_segments()) {
         any = true;
-        let Some(datagram) = buf.get(..transmit.len) else { break };
-        match socket.send_to(datagram, transmit.transport.peer_addr).await {
-            Ok(_) => {}
-            // A path that is not there: ICE finds out.
-            Err(e) if e.kind() != io::ErrorKind::WouldBlock => {}
-            Err(e) => return Err(e),
-        }
+        let Some(octets) = buf.get(..transmit.len) else { break };
+        socket.send(&transmit, octets).await?;
     }
     Ok(any)
 }

@@ -11,6 +11,7 @@ mod http;
 mod hub;
 mod multicast;
 mod peer;
+mod socket;
 
 use clap::Parser;
 use hub::{Command, Hub};

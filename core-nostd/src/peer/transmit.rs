@@ -39,6 +39,32 @@ impl RTCPeerConnection {
         None
     }
 
+    /// As [`poll_write`](Self::poll_write), but writes up to `max` datagrams of
+    /// one path back to back, as far as `buf` has room: all have the size that
+    /// [`Transmit::segment_size`] tells, but the last, which may be shorter.
+    /// That is what UDP segmentation offload sends in one call.
+    pub fn poll_write_segments(&mut self, now: Instant, buf: &mut [u8], max: usize) -> Option<Transmit> {
+        let mut transmit = self.poll_write(now, buf)?;
+        let size = transmit.len;
+        // Only data comes in runs. What is wrapped for a stream or a relay
+        // goes one by one, and what is short would make its followers short.
+        let runs = self.selected_way().is_some_and(|(path, head)| path == transmit.transport && head == 0);
+        if !runs || self.closing || size < self.mtu / 2 {
+            return Some(transmit);
+        }
+        for _ in 1..max {
+            let next = transmit.len..transmit.len.saturating_add(size);
+            let Some(len) = buf.get_mut(next).and_then(|room| self.poll_sctp(room, 0)) else { break };
+            self.ice.note_sent(len);
+            transmit.len += len;
+            transmit.segment_size = Some(size);
+            if len < size {
+                break;
+            }
+        }
+        Some(transmit)
+    }
+
     /// The selected path, and the room that it wants in front of a datagram.
     fn selected_way(&self) -> Option<(TransportContext, usize)> {
         let path = self.ice.selected_path()?;
