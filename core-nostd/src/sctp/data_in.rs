@@ -106,6 +106,9 @@ pub(super) struct Inbound {
     max_message: usize,
 }
 
+/// The DATA of a full packet.
+const PACKET: usize = 1200;
+
 impl Inbound {
     pub(super) fn new(limits: &Limits) -> Result<Self, OutOfMemory> {
         Ok(Self {
@@ -158,8 +161,11 @@ impl Inbound {
         u32::try_from(self.pool.free_bytes().saturating_sub(self.reserve())).unwrap_or(u32::MAX)
     }
 
+    /// Browsers send a whole packet when the window has room for an octet: what
+    /// is kept back should take it, or it is lost and comes a timeout later.
     fn reserve(&self) -> usize {
-        self.pool.total_bytes() / 8
+        let total = self.pool.total_bytes();
+        (total / 8).max((total / 4).min(PACKET))
     }
 
     /// How many more runs and messages there is room for.

@@ -483,7 +483,9 @@ impl Outbound {
         let room = (w.room() & !3).saturating_sub(self.data_header_len());
         let (most, window) = (self.max_fragment(max_packet), self.window.saturating_sub(self.flight));
         let interleaved = self.interleaved;
-        let (flight, slow) = (self.flight, self.cc.window <= 2 * max_packet);
+        // Few messages fit into the congestion window, or into the arena.
+        let few = self.cc.window.min(self.pool.total_bytes() / 2) <= 2 * max_packet;
+        let flight = self.flight;
         let (Some(message), Some(stream)) =
             (self.messages.get_mut(usize::from(index)), self.streams.get_mut(id))
         else {
@@ -529,7 +531,7 @@ impl Outbound {
             ppid: message.ppid,
             fsn: message.fsn,
             // The peer's delay would stall us (RFC 7053).
-            immediate: slow && sent.end,
+            immediate: few && sent.end,
             unordered: message.unordered,
             begin: sent.begin,
             end: sent.end,

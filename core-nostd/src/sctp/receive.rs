@@ -207,7 +207,10 @@ impl Association {
             self.due.shutdown = true;
         }
         self.unacknowledged = self.unacknowledged.saturating_add(1);
-        self.due.sack |= self.unacknowledged >= 2;
+        // A peer whose window is nearly used up waits for us: a delay would
+        // stall it.
+        let small = (self.inbound.window() as usize) < 2 * self.max_packet;
+        self.due.sack |= self.unacknowledged >= 2 || small;
         if !self.due.sack && !self.timers.is_running(Timeout::Sack) {
             self.timers.set(Timeout::Sack, env.now + self.config.sack_delay);
         }

@@ -363,6 +363,36 @@ fn deferred_operations_lead_to_the_same_end() {
     }
 }
 
+/// A chip verified the server's signature elsewhere; the rest of the flight,
+/// in another datagram, came meanwhile and was called unexpected.
+#[test]
+fn messages_wait_while_work_is_done_elsewhere() {
+    let configs = [1, 2].map(|seed| Config { defer_operations: true, mtu: 300, ..config(&PROVIDER, seed) });
+    let [client, server] = configs;
+    let mut pair = Pair::new(client, server);
+    pair.start();
+    for _ in 0..50 {
+        let working = [0, 1].map(|i| pair.ends[i].dtls.pending_operation());
+        for (to, datagram) in core::mem::take(&mut pair.wire) {
+            pair.deliver(to, datagram);
+        }
+        for (end, operation) in pair.ends.iter_mut().zip(working) {
+            if let Some(operation) = operation {
+                end.dtls.handle_operation(&mut Env::new(pair.now, &mut end.rng), operation.run());
+            }
+        }
+        pair.collect();
+        // One datagram a round, so that work is begun with some on their way.
+        let late = pair.wire.split_off(pair.wire.len().min(1));
+        for (to, datagram) in core::mem::take(&mut pair.wire) {
+            pair.deliver(to, datagram);
+        }
+        pair.wire.splice(0..0, late);
+    }
+    assert!(pair.connected(), "{:?}", pair.ends.each_ref().map(|e| (e.dtls.machine.state, &e.events)));
+    pair.exchange_data();
+}
+
 #[test]
 fn a_client_hello_before_the_start_is_held() {
     let mut pair = Pair::new(config(&PROVIDER, 1), config(&PROVIDER, 2));

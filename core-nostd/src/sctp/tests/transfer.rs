@@ -72,6 +72,17 @@ fn interleaved_messages_survive_the_same() {
     assert!(pair.seen[0].contains(&ChunkType::I_DATA) && !pair.seen[0].contains(&ChunkType::DATA));
 }
 
+/// A device's arena holds one message or two: each of them waited for the
+/// other end's delayed acknowledgement, and 64 kB took a quarter of a minute.
+#[test]
+fn small_buffers_wait_for_no_delayed_acknowledgement() {
+    for limits in [[Limits::TINY, Limits::DEFAULT], [Limits::DEFAULT, Limits::TINY]] {
+        let pair = Pair::with([config(), config()], limits, 1);
+        let (_, took) = bulk(pair, FINE, &[1000], 64_000, seconds(4));
+        assert!(took < seconds(3), "{took:?}");
+    }
+}
+
 #[test]
 fn small_buffers_make_progress_in_bad_weather() {
     for seed in 0..6 {
