@@ -44,11 +44,14 @@ pub enum PeerEvent {
 pub struct Peer<'d> {
     rtc: Rtc<'d>,
     id: PeerId,
+    /// The last call read a message. Its memory is given back by the next one,
+    /// which opens the window: the peer is to be told.
+    has_read: bool,
 }
 
 impl<'d> Peer<'d> {
     pub(crate) fn new(rtc: Rtc<'d>, id: PeerId) -> Self {
-        Self { rtc, id }
+        Self { rtc, id, has_read: false }
     }
 
     /// Its id: what signalling knows it by.
@@ -72,9 +75,11 @@ impl<'d> Peer<'d> {
             if let Some(event) = pc.poll_event() {
                 return Poll::Ready(PeerEvent::Signal(event));
             }
-            if let Some(event) = read(pc, buf) {
-                // The window has opened again.
+            let message = read(pc, buf);
+            if core::mem::replace(&mut self.has_read, message.is_some()) {
                 self.rtc.shared.wake_runner();
+            }
+            if let Some(event) = message {
                 return Poll::Ready(event);
             }
             match ended {
