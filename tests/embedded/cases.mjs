@@ -1,0 +1,167 @@
+// What must hold between an emulated board and a real browser. A case fails by
+// throwing; what it returns is the figure printed beside its name.
+const expect = (holds, what) => {
+  if (!holds) throw new Error(what);
+};
+const MIB = 1_048_576;
+const ROUNDS = 20;
+// Places for peers of the boards' firmware.
+const PLACES = 2;
+
+export const CASES = [
+  {
+    name: "the page and its refusals",
+    async run(t) {
+      const page = await t.fetch("/");
+      expect(page.status === 200 && (await page.text()).includes("picortc"), `the page: ${page.status}`);
+      const refusals = [
+        ["no PIN", await t.post("v=0", {}), 401],
+        ["a wrong PIN", await t.post("v=0", { authorization: "Bearer 000000" }), 401],
+        ["nonsense", await t.post("hello"), 400],
+        ["20 KB", await t.post("v=0\r\n".padEnd(20_000, "a=x\r\n")), 413],
+        ["a peer that is none", await t.post("v=0", { authorization: `Bearer ${t.pin}`, "x-peer": "9-9" }), 404],
+        ["without a data section", await t.post("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"), 400],
+      ];
+      for (const [what, response, status] of refusals) {
+        const words = (await response.text()).trim();
+        expect(response.status === status && words, `an offer with ${what}: ${response.status} ${words}`);
+      }
+      const elsewhere = await t.fetch("/nowhere");
+      expect(elsewhere.status === 404, `/nowhere: ${elsewhere.status}`);
+      return refusals.map(([what, response]) => `${what} ${response.status}`).join(", ");
+    },
+  },
+  {
+    name: "a wrong PIN is told in the page",
+    browser: "chromium",
+    async run(t) {
+      const tab = await t.tab();
+      const problem = await tab.connect("123456");
+      expect(/PIN is wrong/.test(problem), `the page says: ${problem}`);
+      return problem;
+    },
+  },
+  {
+    name: "the LED and the temperature",
+    browser: "chromium",
+    async run(t) {
+      const from = t.board.lines.length;
+      const tab = await t.connected();
+      await tab.page.waitForFunction(() => /^-?\d+\.\d$/.test(document.getElementById("temperature").textContent));
+      await tab.page.click("#led");
+      await t.board.line(/LED on/, 10_000, from);
+      await tab.page.waitForFunction(() => document.getElementById("led").getAttribute("aria-pressed") === "true");
+      await tab.page.click("#led");
+      await t.board.line(/LED off/, 10_000, from);
+      const steps = t.board.lines.slice(from).filter((l) => /after \d+ ms/.test(l));
+      return steps.map((l) => /(\w+) after (\d+ ms)/.exec(l).slice(1).join(" ")).join(", ");
+    },
+  },
+  {
+    name: "1,000 echoes",
+    browser: "chromium",
+    run: async (t) => `${await (await t.connected()).echo(1000, 1024)} messages with their digests`,
+  },
+  {
+    name: `connect and close ${ROUNDS} times`,
+    browser: "chromium",
+    async run(t) {
+      const heaps = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const tab = await t.connected();
+        const { heap, peers } = await tab.status();
+        expect(peers === 1, `${peers} peers in round ${round}`);
+        heaps.push(heap);
+        const from = t.board.lines.length;
+        await tab.disconnect();
+        await t.board.line(/has left/, 20_000, from);
+        await tab.close();
+      }
+      // The first rounds differ by what the allocator rounds up.
+      expect(heaps.slice(2).every((heap) => heap <= heaps[1]), `the heap in use grows: ${heaps.join(" ")}`);
+      return `${heaps.at(-1)} octets of heap in use with a peer, from the second round to the last`;
+    },
+  },
+  {
+    name: "1 MiB each way",
+    browser: "chromium",
+    async run(t) {
+      const tab = await t.connected();
+      const [up, down] = [await tab.upload(MIB), await tab.download(MIB)];
+      return `digests are the same; ${up.toFixed(1)} Mbit/s up, ${down.toFixed(1)} down, emulated`;
+    },
+  },
+  {
+    name: "ICE restart",
+    browser: "chromium",
+    async run(t) {
+      const tab = await t.connected();
+      await tab.restart();
+      await tab.echo(20, 1024);
+      expect((await tab.status()).peers === 1, "the restart made another peer");
+      return "the channel goes on over the new pair";
+    },
+  },
+  {
+    name: "the link drops and returns",
+    browser: "chromium",
+    async run(t) {
+      const tab = await t.connected();
+      await tab.echo(5, 100);
+      await t.board.setLink(false);
+      const over = await tab.page.waitForFunction(() => session?.pc.iceConnectionState === "disconnected", { timeout: 30_000 }).then(
+        () => "the browser saw it",
+        () => "the browser saw nothing",
+      );
+      await t.board.setLink(true);
+      await tab.echo(20, 1024);
+      return `${over}; the channel goes on`;
+    },
+  },
+  {
+    name: "every place taken",
+    browser: "chromium",
+    async run(t) {
+      const tabs = [];
+      for (let i = 0; i < PLACES; i += 1) tabs.push(await t.connected());
+      await Promise.all(tabs.map((tab) => tab.echo(50, 500)));
+      const extra = await t.tab();
+      const problem = await extra.connect(t.pin);
+      expect(/every place for a peer is taken/.test(problem), `the page says: ${problem}`);
+      const from = t.board.lines.length;
+      await tabs[0].disconnect();
+      await t.board.line(/has left/, 20_000, from);
+      expect((await extra.connect(t.pin)) === "", "there is a place again, and the device refuses");
+      await extra.echo(5, 100);
+      return `${PLACES} tabs at once; one more is told: ${problem}`;
+    },
+  },
+  {
+    name: "a browser that vanishes",
+    browser: "chromium",
+    async run(t) {
+      await t.connected();
+      const from = t.board.lines.length;
+      await t.browser.kill();
+      t.tabs.splice(0);
+      await t.use("chromium");
+      const tab = await t.connected();
+      await tab.echo(5, 100);
+      await t.board.line(/the peer does not answer/, 90_000, from);
+      await t.board.line(/has left/, 10_000, from);
+      expect((await tab.status()).peers === 1, "its place is not free again");
+      return "its place is free again; others were served meanwhile";
+    },
+  },
+  {
+    name: "Firefox",
+    browser: "firefox",
+    async run(t) {
+      const tab = await t.connected();
+      await tab.echo(100, 1024);
+      await tab.upload(65_536);
+      await tab.download(65_536);
+      return `${t.browser.version}: 100 echoes, 64 KiB each way`;
+    },
+  },
+];
