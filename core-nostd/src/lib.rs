@@ -18,6 +18,7 @@
 //! | 2 | [`dtls`] | handshake, records, exported keys |
 //! | 2 | [`mdns`] | names on the local link |
 //! | 2 | [`sctp`] | associations, ordered and partially reliable messages |
+//! | 2 | `turn_server` | a STUN and TURN server (feature `turn-server`) |
 //! | 3 | [`channel`] | data channels |
 //! | 4 | [`peer`] | `RTCPeerConnection` |
 #![no_std]
@@ -56,6 +57,8 @@ pub mod ice;
 pub mod mdns;
 #[cfg(feature = "data")]
 pub mod sctp;
+#[cfg(feature = "turn-server")]
+pub mod turn_server;
 
 #[cfg(feature = "data")]
 pub mod channel;

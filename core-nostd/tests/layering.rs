@@ -14,6 +14,7 @@ const RANKS: &[(&str, u8)] = &[
     ("srtp", 1),
     ("ice", 2),
     ("turn", 2),
+    ("turn_server", 2),
     ("dtls", 2),
     ("sctp", 2),
     ("mdns", 2),

@@ -208,7 +208,17 @@ impl<'a> Message<'a> {
 
     /// An address that is XORed with the header (RFC 8489, Section 14.2).
     pub fn xor_address(&self, kind: AttributeType) -> Option<SocketAddr> {
-        let mut r = Reader::new(self.get(kind)?);
+        self.xor_addresses(kind).next().flatten()
+    }
+
+    /// All such addresses: CreatePermission may have several. `None` in the
+    /// place of one that is not well formed.
+    pub fn xor_addresses(&self, kind: AttributeType) -> impl Iterator<Item = Option<SocketAddr>> {
+        self.protected().filter(move |a| a.kind == kind).map(|a| self.xor_value(a.value))
+    }
+
+    fn xor_value(&self, value: &[u8]) -> Option<SocketAddr> {
+        let mut r = Reader::new(value);
         r.u8().ok()?;
         let family = r.u8().ok()?;
         let port = r.u16().ok()? ^ (MAGIC_COOKIE >> 16) as u16;
