@@ -86,7 +86,7 @@ impl<U: Users> TurnServer<U> {
             }
         };
         // Into a buffer that is too short nothing can be answered.
-        let len = answer.and_then(|len| Ok(len.map(|len| frame(&client, out, len)).transpose()?)).ok()??;
+        let len = answer.and_then(|len| len.map(|len| frame(&client, out, len)).transpose()).ok()??;
         Some(Output::Client(Transmit::datagram(client, len)))
     }
 
