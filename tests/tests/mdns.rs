@@ -86,9 +86,9 @@ fn without_an_answer_there_is_no_path() {
     assert!(!pair.run(Duration::from_secs(20), |pair| open(pair)));
     for end in &mut pair.ends {
         assert_eq!(end.pc.ice_connection_state(), RTCIceConnectionState::Checking);
-        let name = end.pc.poll_name().expect("the peer's name");
-        assert_eq!(end.pc.poll_name(), None);
-        end.pc.handle_event(pair.now, RTCEvent::NameResolved { name, addr: None });
+        let name = end.pc.poll_hidden_name().expect("the peer's name");
+        assert_eq!(end.pc.poll_hidden_name(), None);
+        end.pc.handle_event(pair.now, RTCEvent::HiddenNameResolved { name, addr: None });
         assert_eq!(end.pc.get_stats(pair.now).transport().ice_counters.candidates_ignored, 1);
     }
     assert!(!pair.run(Duration::from_secs(60), |pair| open(pair)));
@@ -100,9 +100,9 @@ fn without_an_answer_there_is_no_path() {
 #[test]
 fn one_end_that_finds_the_other_is_enough() {
     let mut pair = hidden();
-    let name = pair.ends[0].pc.poll_name().expect("the peer's name");
+    let name = pair.ends[0].pc.poll_hidden_name().expect("the peer's name");
     let addr = Some(pair.ends[1].addr.ip());
-    pair.ends[0].pc.handle_event(pair.now, RTCEvent::NameResolved { name, addr });
+    pair.ends[0].pc.handle_event(pair.now, RTCEvent::HiddenNameResolved { name, addr });
     assert!(pair.run(Duration::from_secs(10), |pair| open(pair)));
 }
 
@@ -121,7 +121,7 @@ fn names_that_are_no_random_ones_and_too_many_are_passed_over() {
     let init = RTCIceCandidateInit { candidate: printer, sdp_mline_index: Some(0), ..Default::default() };
     pc.add_remote_candidate(pair.now, init).unwrap();
     let mut names = Vec::new();
-    while let Some(name) = pc.poll_name() {
+    while let Some(name) = pc.poll_hidden_name() {
         names.push(name.to_string());
     }
     assert_eq!(names.len(), 8);

@@ -105,7 +105,7 @@ impl RTCPeerConnection {
             RTCEvent::StreamOpened { id, transport } => self.stream_opened(id, transport),
             RTCEvent::StreamFailed { id } => self.stream_failed(id),
             RTCEvent::StreamClosed { transport } => self.stream_closed(&transport),
-            RTCEvent::NameResolved { name, addr } => self.name_resolved(name, addr),
+            RTCEvent::HiddenNameResolved { name, addr } => self.hidden_name_resolved(name, addr),
         }
         self.progress();
     }

@@ -158,8 +158,8 @@ pub enum RTCEvent {
         transport: TransportContext,
     },
     /// What a name means that
-    /// [`poll_name`](crate::peer::RTCPeerConnection::poll_name) asked for.
-    NameResolved {
+    /// [`poll_hidden_name`](crate::peer::RTCPeerConnection::poll_hidden_name) asked for.
+    HiddenNameResolved {
         /// The name.
         name: UuidName,
         /// Its address; `None` when nobody knows it, or when it has several.

@@ -33,7 +33,7 @@ pub enum MulticastDnsMode {
 pub(super) struct Names {
     waiting: FixedVec<Named>,
     /// How many of them were told by
-    /// [`poll_name`](RTCPeerConnection::poll_name).
+    /// [`poll_hidden_name`](RTCPeerConnection::poll_hidden_name).
     told: usize,
 }
 
@@ -94,9 +94,9 @@ impl Names {
 impl RTCPeerConnection {
     /// The next name that a candidate of the peer hides behind, each told
     /// once. Whoever can find out its address tells it by
-    /// [`RTCEvent::NameResolved`](super::RTCEvent::NameResolved). With an
+    /// [`RTCEvent::HiddenNameResolved`](super::RTCEvent::HiddenNameResolved). With an
     /// [`Mdns`], [`handle_mdns`](Self::handle_mdns) does both.
-    pub fn poll_name(&mut self) -> Option<UuidName> {
+    pub fn poll_hidden_name(&mut self) -> Option<UuidName> {
         let named = self.names.waiting.get(self.names.told)?;
         self.names.told += 1;
         Some(named.name)
@@ -127,7 +127,7 @@ impl RTCPeerConnection {
                 }
             };
             let name = named.name;
-            self.name_resolved(name, addr);
+            self.hidden_name_resolved(name, addr);
             self.progress();
         }
         Ok(())
@@ -150,7 +150,7 @@ impl RTCPeerConnection {
     }
 
     /// The address of a name, or that there is none.
-    pub(super) fn name_resolved(&mut self, name: UuidName, addr: Option<IpAddr>) {
+    pub(super) fn hidden_name_resolved(&mut self, name: UuidName, addr: Option<IpAddr>) {
         let env = &mut Env::new(self.now, &mut self.rng);
         while let Some(index) = self.names.waiting.iter().position(|n| n.name == name) {
             let Some(named) = self.names.waiting.remove(index) else { return };
