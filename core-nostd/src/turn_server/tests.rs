@@ -133,13 +133,13 @@ impl Bench {
     }
 
     /// What a peer's datagram becomes for the client.
-    fn from_peer(&mut self, id: RelayId, from: &str, datagram: &[u8]) -> Option<Vec<u8>> {
+    fn peer_sends(&mut self, id: RelayId, from: &str, datagram: &[u8]) -> Option<Vec<u8>> {
         let mut out = [0xee; 1600];
         let transmit = self.server.handle_relay_read(self.now, id, addr(from), datagram, &mut out)?;
         Some(out[..transmit.len].to_vec())
     }
 
-    fn to_peer(&mut self, n: u16, datagram: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
+    fn client_sends(&mut self, n: u16, datagram: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
         let mut out = [0; 1600];
         match self.server.handle_read(self.now, client(n), datagram, &mut out)? {
             Output::Peer { peer, range, .. } => Some((peer, datagram[range].to_vec())),
@@ -193,15 +193,15 @@ fn data_goes_both_ways_by_indications_and_by_channels() {
     let id = bench.allocate(1, RELAY);
     assert_eq!(bench.server.relay_addr(id), Some(addr(RELAY)));
     // Without permission nothing.
-    assert_eq!(bench.to_peer(1, &indication("203.0.113.5:9", b"x")), None);
-    assert_eq!(bench.from_peer(id, "203.0.113.5:9", b"y"), None);
+    assert_eq!(bench.client_sends(1, &indication("203.0.113.5:9", b"x")), None);
+    assert_eq!(bench.peer_sends(id, "203.0.113.5:9", b"y"), None);
     assert_eq!(bench.server.counters().not_permitted, 2);
     assert_eq!(bench.ask(1, Method::CREATE_PERMISSION, peers(&["203.0.113.5:0", "203.0.113.6:1"])), 0);
     assert_eq!(
-        bench.to_peer(1, &indication("203.0.113.5:9", b"hello")),
+        bench.client_sends(1, &indication("203.0.113.5:9", b"hello")),
         Some((addr("203.0.113.5:9"), b"hello".to_vec()))
     );
-    let data = bench.from_peer(id, "203.0.113.6:77", b"there").unwrap();
+    let data = bench.peer_sends(id, "203.0.113.6:77", b"there").unwrap();
     let message = Message::parse(&data).unwrap();
     assert_eq!((message.class, message.method), (Class::Indication, Method::DATA));
     assert_eq!(message.get(AttributeType::DATA), Some(&b"there"[..]));
@@ -210,21 +210,21 @@ fn data_goes_both_ways_by_indications_and_by_channels() {
     assert_eq!(bench.ask(1, Method::CHANNEL_BIND, channel(0x4001, "203.0.113.7:80")), 0);
     let number = ChannelNumber::new(0x4001).unwrap();
     let framed = [&channel_header(number, 3).unwrap()[..], b"abc"].concat();
-    assert_eq!(bench.to_peer(1, &framed), Some((addr("203.0.113.7:80"), b"abc".to_vec())));
-    let data = bench.from_peer(id, "203.0.113.7:80", b"back").unwrap();
+    assert_eq!(bench.client_sends(1, &framed), Some((addr("203.0.113.7:80"), b"abc".to_vec())));
+    let data = bench.peer_sends(id, "203.0.113.7:80", b"back").unwrap();
     assert_eq!(channel_data(&data), Ok((number, 4..8)));
-    let other_port = bench.from_peer(id, "203.0.113.7:81", b"back").unwrap();
+    let other_port = bench.peer_sends(id, "203.0.113.7:81", b"back").unwrap();
     assert!(Message::parse(&other_port).is_ok(), "another port is another peer");
     // "a different transport address", "a different channel number", no number.
     assert_eq!(bench.ask(1, Method::CHANNEL_BIND, channel(0x4001, "203.0.113.7:81")), 400);
     assert_eq!(bench.ask(1, Method::CHANNEL_BIND, channel(0x4002, "203.0.113.7:80")), 400);
     assert_eq!(bench.ask(1, Method::CHANNEL_BIND, channel(0x8000, "203.0.113.7:82")), 400);
-    assert_eq!(bench.to_peer(1, &[0x4f, 0xff, 0, 1, 9]), None, "a channel that is not bound");
+    assert_eq!(bench.client_sends(1, &[0x4f, 0xff, 0, 1, 9]), None, "a channel that is not bound");
     assert_eq!(bench.server.counters().to_peers, (2, 8));
     // Permissions last five minutes, channels ten.
     bench.now += Duration::from_secs(301);
-    assert_eq!(bench.from_peer(id, "203.0.113.6:77", b"late"), None);
-    assert_eq!(bench.to_peer(1, &framed), None, "a channel without permission");
+    assert_eq!(bench.peer_sends(id, "203.0.113.6:77", b"late"), None);
+    assert_eq!(bench.client_sends(1, &framed), None, "a channel without permission");
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn requests_that_cannot_be_met_are_refused_by_number() {
         assert_eq!(bench.ask(1, Method::CREATE_PERMISSION, peers(inside)), 403, "{inside:?}");
     }
     assert_eq!(bench.ask(1, Method::CHANNEL_BIND, channel(0x4000, "0.0.0.0:1")), 403);
-    assert_eq!(bench.to_peer(1, &indication("203.0.113.1:1", b"x")), None, "all or none");
+    assert_eq!(bench.client_sends(1, &indication("203.0.113.1:1", b"x")), None, "all or none");
     // As many as fit, and not one more.
     let four = &["203.0.113.1:1", "203.0.113.2:1", "203.0.113.3:1", "203.0.113.4:1"];
     assert_eq!(bench.ask(1, Method::CREATE_PERMISSION, peers(four)), 0);
@@ -308,7 +308,7 @@ fn allocations_end_and_their_places_are_used_again() {
     assert_eq!(bench.ask(3, Method::ALLOCATE, udp), 486);
     assert_eq!(bench.ask(1, Method::REFRESH, lifetime(0)), 0);
     assert_eq!(bench.server.poll_event(), Some(Event::CloseRelay(a)));
-    assert_eq!(bench.from_peer(a, "203.0.113.1:1", b"x"), None);
+    assert_eq!(bench.peer_sends(a, "203.0.113.1:1", b"x"), None);
     // One that is not refreshed ends by itself; one that is lives on.
     let c = bench.allocate(3, RELAY);
     bench.now += Duration::from_secs(500);
@@ -362,7 +362,7 @@ fn strangers_are_answered_a_little_and_streams_are_padded() {
     bench.server.handle_relay_opened(bench.now, id, Some(addr("192.0.2.1:50001")), &mut out).unwrap();
     let bind = bench.signed(tcp, "user", Method::CHANNEL_BIND, channel(0x4000, "203.0.113.7:80"));
     bench.send(tcp, &bind).unwrap();
-    assert_eq!(bench.from_peer(id, "203.0.113.7:80", b"abcde").unwrap(), b"\x40\0\0\x05abcde\0\0\0");
+    assert_eq!(bench.peer_sends(id, "203.0.113.7:80", b"abcde").unwrap(), b"\x40\0\0\x05abcde\0\0\0");
 }
 
 #[test]
