@@ -5,7 +5,9 @@ use crate::connection::Connection;
 use crate::instant;
 use core::fmt::{self, Write};
 use core::net::SocketAddr;
+use core::time::Duration;
 use picortc::ice::PairState;
+use picortc::peer::RTCDtlsRole;
 use wasm_bindgen::prelude::*;
 
 /// Writes one JSON object.
@@ -77,6 +79,16 @@ impl Write for Escaped<'_> {
     }
 }
 
+/// Seconds, to the microsecond: without the code that writes floats, which is
+/// larger than all of this file.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}", self.0.as_secs(), self.0.subsec_micros())
+    }
+}
+
 /// The id of a candidate, by its address.
 struct CandidateId<'a>(&'a str, SocketAddr);
 
@@ -134,8 +146,8 @@ impl Connection {
                 .value("packetsReceived", counts.packets_received)
                 .value("bytesSent", counts.bytes_sent)
                 .value("bytesReceived", counts.bytes_received)
-                .value("totalRoundTripTime", counts.total_round_trip_time.as_secs_f64())
-                .optional("currentRoundTripTime", counts.current_round_trip_time.map(|d| d.as_secs_f64()))
+                .value("totalRoundTripTime", Seconds(counts.total_round_trip_time))
+                .optional("currentRoundTripTime", counts.current_round_trip_time.map(Seconds))
                 .value("requestsReceived", counts.requests_received)
                 .value("requestsSent", counts.requests_sent)
                 .value("responsesReceived", counts.responses_received)
@@ -182,7 +194,7 @@ impl Connection {
             .optional("tlsVersion", transport.dtls.map(|d| format!("\"{:04X}\"", d.version)))
             .optional("dtlsCipher", transport.dtls.map(|d| format!("\"{}\"", cipher(d.cipher_suite))));
         if let Some(role) = self.pc.dtls_role() {
-            object.text("dtlsRole", format!("{role:?}").to_lowercase());
+            object.text("dtlsRole", if role == RTCDtlsRole::Client { "client" } else { "server" });
         }
         if let Some(id) = selected {
             object.text("selectedCandidatePairId", id);
