@@ -3,7 +3,7 @@
 //
 //   node build.mjs [--debug]     --debug: panics tell their message
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -44,10 +44,15 @@ run(process.execPath, [
   join(glue, "picortc_bg.wasm"), "-o", join(here, "dist", "wasm", "picortc_bg.wasm"),
 ]);
 
-run(process.execPath, [join(here, "node_modules", "typescript", "bin", "tsc"), "-p", join(here, "tsconfig.json")]);
+const tsc = (...args) => run(process.execPath, [join(here, "node_modules", "typescript", "bin", "tsc"), "-p", join(here, "tsconfig.json"), ...args]);
+tsc("--emitDeclarationOnly");
+tsc("--declaration", "false", "--removeComments");
 // Syntax that TypeScript does not know.
 for (const file of ["load-deno.js", "load-deno.d.ts", "load-workerd.js", "load-workerd.d.ts"]) {
   copyFileSync(join(here, "js", file), join(here, "dist", file));
 }
-for (const file of ["picortc.js", "picortc.d.ts"]) copyFileSync(join(glue, file), join(here, "dist", "wasm", file));
+copyFileSync(join(glue, "picortc.d.ts"), join(here, "dist", "wasm", "picortc.d.ts"));
+// The types say what the comments do.
+const source = readFileSync(join(glue, "picortc.js"), "utf8");
+writeFileSync(join(here, "dist", "wasm", "picortc.js"), source.replace(/^ *\/\*\*[\s\S]*?\*\/\n/gm, ""));
 for (const licence of ["LICENSE-MIT", "LICENSE-APACHE"]) copyFileSync(join(root, licence), join(here, licence));

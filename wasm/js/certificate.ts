@@ -7,10 +7,12 @@ export interface RTCDtlsFingerprint {
 }
 
 const DAY = 24 * 60 * 60 * 1000;
+/** @internal */
 export const NATIVE = Symbol("native");
 
 /** An identity (W3C WebRTC, Section 4.9). */
 export class RTCCertificate {
+  /** @internal */
   readonly [NATIVE]: glue.Certificate;
   readonly #expires: number;
 

@@ -24,6 +24,7 @@ export class RTCIceTransport extends EventTarget {
   declare ongatheringstatechange: ((event: Event) => unknown) | null;
   declare onselectedcandidatepairchange: ((event: Event) => unknown) | null;
 
+  /** @internal */
   constructor(token: typeof INTERNAL, local: () => RTCIceCandidate[]) {
     if (token !== INTERNAL) throw new TypeError("Illegal constructor");
     super();
@@ -39,6 +40,7 @@ export class RTCIceTransport extends EventTarget {
     return this.#local();
   }
 
+  /** @internal */
   [SET](state: { state?: RTCIceTransportState; gatheringState?: RTCIceGathererState; role?: RTCIceRole }, silent = false): void {
     if (state.role) this.#role = state.role;
     if (state.gatheringState && state.gatheringState !== this.#gatheringState) {
@@ -61,6 +63,7 @@ export class RTCDtlsTransport extends EventTarget {
   declare onstatechange: ((event: Event) => unknown) | null;
   declare onerror: ((event: Event) => unknown) | null;
 
+  /** @internal */
   constructor(token: typeof INTERNAL, iceTransport: RTCIceTransport) {
     if (token !== INTERNAL) throw new TypeError("Illegal constructor");
     super();
@@ -74,6 +77,7 @@ export class RTCDtlsTransport extends EventTarget {
     return [];
   }
 
+  /** @internal */
   [SET](state: RTCDtlsTransportState, silent = false): void {
     if (state === this.#state) return;
     this.#state = state;
@@ -91,6 +95,7 @@ export class RTCSctpTransport extends EventTarget {
 
   declare onstatechange: ((event: Event) => unknown) | null;
 
+  /** @internal */
   constructor(token: typeof INTERNAL, transport: RTCDtlsTransport, maxMessageSize: () => number) {
     if (token !== INTERNAL) throw new TypeError("Illegal constructor");
     super();
@@ -102,6 +107,7 @@ export class RTCSctpTransport extends EventTarget {
   get maxMessageSize(): number { return this.#maxMessageSize(); }
   get maxChannels(): number | null { return this.#maxChannels; }
 
+  /** @internal */
   [SET](state: RTCSctpTransportState, maxChannels: number, silent = false): void {
     if (state === "connected") this.#maxChannels = maxChannels;
     if (state === this.#state) return;

@@ -1,14 +1,14 @@
 //! What a connection is told at construction, and certificates.
 
 use crate::{exception, instant};
-use picortc::crypto::rust_crypto::PROVIDER;
 use picortc::dtls;
 use picortc::env::Rng;
 use picortc::peer::{Limits, RTCConfiguration, RTCPeerConnection, RTCPeerConnectionBuilder, SettingEngine};
+use picortc_wasm_crypto::PROVIDER;
 use wasm_bindgen::prelude::*;
 
 /// A seed must have 32 octets.
-fn seed_of(seed: &[u8]) -> Result<[u8; 32], JsValue> {
+pub(crate) fn seed_of(seed: &[u8]) -> Result<[u8; 32], JsValue> {
     seed.try_into().map_err(|_| exception("TypeError", &"the seed must have 32 octets"))
 }
 
@@ -145,6 +145,7 @@ impl Setup {
         let configuration =
             RTCConfiguration { certificates: &self.certificates, ..RTCConfiguration::default() };
         RTCPeerConnectionBuilder::new()
+            .with_crypto_provider(&PROVIDER)
             .with_configuration(configuration)
             .with_setting_engine(self.settings)
             .with_limits(self.limits)
