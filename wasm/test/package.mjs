@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { buildSync } from "esbuild";
 import { RUNTIMES } from "./runtimes.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -50,12 +51,19 @@ check("size", () => {
   const sizes = (octets) => [octets.length, gzipSync(octets, { level: 9 }).length];
   const wasm = sizes(readFileSync(join(root, "dist/wasm/picortc_bg.wasm")));
   const rows = [["wasm", ...wasm]];
-  let largest = 0;
   for (const entry of ["node", "deno", "workerd", "browser", "sans-io-node"]) {
     const script = sizes(Buffer.concat(loaded(`${entry}.js`).map((file) => readFileSync(join(root, "dist", file)))));
     rows.push([`${entry}, JavaScript`, ...script], [`${entry}, all`, wasm[0] + script[0], wasm[1] + script[1]]);
-    largest = Math.max(largest, wasm[1] + script[1]);
   }
+  // What is deployed: the limit is for this.
+  const bundle = join(folder, "bundle");
+  buildSync({
+    stdin: { contents: 'import { RTCPeerConnection } from "picortc"; console.log(RTCPeerConnection);', resolveDir: here },
+    bundle: true, minify: true, format: "esm", conditions: ["workerd"], loader: { ".wasm": "copy" }, outdir: bundle, logLevel: "silent",
+  });
+  const script = sizes(readFileSync(join(bundle, "stdin.js")));
+  rows.push(["workerd, bundled and minified, JavaScript", ...script], ["workerd, bundled and minified, all", wasm[0] + script[0], wasm[1] + script[1]]);
+  const largest = wasm[1] + script[1];
   console.log("| part | octets | gzip |\n| --- | ---: | ---: |");
   for (const [part, raw, gzip] of rows) console.log(`| ${part} | ${raw} | ${gzip} |`);
   if (largest > LIMIT) throw new Error(`${largest} octets compressed, ${LIMIT} are allowed`);
