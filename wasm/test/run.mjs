@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { BROWSERS, launch } from "../../tests/browsers/browser.mjs";
 import { Program } from "./processes.mjs";
-import { RUNTIMES } from "./runtimes.mjs";
+import { PEERS, peerCommand } from "./runtimes.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { values: options } = parseArgs({ options: { only: { type: "string" }, list: { type: "boolean", default: false } } });
@@ -16,8 +16,8 @@ const EXAMPLE = here("../../target/release/examples/data-channels");
 const own = Object.values(networkInterfaces()).flat().find((a) => a.family === "IPv4" && !a.internal)?.address ?? "127.0.0.1";
 
 function peer(runtime, ...args) {
-  const [command, ...before] = RUNTIMES[runtime]();
-  return new Program(command, [...before, here("peer.mjs"), ...args], { cwd: here(".") });
+  const [command, ...before] = peerCommand(runtime);
+  return new Program(command, [...before, ...args], { cwd: here(".") });
 }
 
 const serving = async (program) => {
@@ -96,8 +96,8 @@ const inBrowser = async (browser, runtime, offers, role) => withAll([], async (s
 
 const ROLES = { client: ["--role", "client"], server: ["--role", "server"] };
 const CASES = [];
-for (const runtime of Object.keys(RUNTIMES)) {
-  for (const other of Object.keys(RUNTIMES)) {
+for (const runtime of PEERS) {
+  for (const other of PEERS) {
     CASES.push({ row: runtime, column: other, how: "offers", run: () => pair(runtime, other, []) });
   }
   for (const role of Object.keys(ROLES)) {

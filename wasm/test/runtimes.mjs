@@ -1,7 +1,7 @@
 // The runtimes that npm installs, as commands.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { arch, platform } from "node:process";
+import process, { arch, platform } from "node:process";
 
 const modules = fileURLToPath(new URL("node_modules/", import.meta.url));
 
@@ -17,3 +17,13 @@ export const RUNTIMES = {
   deno: () => [first(`@deno/${platform}-${arch}-glibc/deno`, `@deno/${platform}-${arch}/deno`, ".bin/deno"), "run", "--allow-net", "--no-prompt"],
   bun: () => [first(`@oven/bun-${platform}-${arch}/bin/bun`, ".bin/bun"), "run"],
 };
+
+/** The command that runs the peer of a runtime. */
+export function peerCommand(runtime) {
+  const file = (name) => fileURLToPath(new URL(name, import.meta.url));
+  // Workers have neither UDP nor a server: another process lends them both.
+  if (runtime === "workerd") return [process.execPath, file("workerd.mjs")];
+  return [...RUNTIMES[runtime](), file("peer.mjs")];
+}
+
+export const PEERS = [...Object.keys(RUNTIMES), "workerd"];
