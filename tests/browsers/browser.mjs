@@ -28,7 +28,9 @@ export function find(browser) {
 }
 
 // `addresses` is "plain" (host candidates carry addresses) or "default" (as
-// shipped: host candidates are mDNS names).
+// shipped: host candidates are mDNS names), or one of these with plain
+// addresses and something switched off: "classical" (no post-quantum key
+// exchange), "dtls-1.2" (no later version; Chromium has no such switch).
 export async function launch(browser, addresses) {
   const executablePath = find(browser);
   if (!executablePath) throw new Error(`no ${browser} found on PATH (tried ${NAMES[browser].join(", ")})`);
@@ -76,7 +78,10 @@ function chromium(addresses) {
     "--disable-renderer-backgrounding",
   ];
   if (process.getuid?.() === 0) args.push("--no-sandbox");
-  if (addresses === "plain") args.push("--disable-features=WebRtcHideLocalIpsWithMdns");
+  const off = [];
+  if (addresses !== "default") off.push("WebRtcHideLocalIpsWithMdns");
+  if (addresses === "classical") off.push("WebRtcPqcForDtls");
+  if (off.length > 0) args.push(`--disable-features=${off.join(",")}`);
   return { args };
 }
 
@@ -84,6 +89,8 @@ function firefox(addresses) {
   return {
     extraPrefsFirefox: {
       "media.peerconnection.ice.obfuscate_host_addresses": addresses === "default",
+      ...(addresses === "classical" && { "media.webrtc.enable_pq_hybrid_kex": false }),
+      ...(addresses === "dtls-1.2" && { "media.peerconnection.dtls.version.max": 0x0303 }),
       "dom.min_background_timeout_value": 4,
       "dom.timeout.enable_budget_timer_throttling": false,
     },

@@ -6,7 +6,8 @@ import { forgeFingerprint, post, SignalError, ufrag } from "./signal.mjs";
 const MIB = 1_048_576;
 const BULK = 64 * MIB;
 
-// `only.offerer` restricts a case to one way round, `once` to one DTLS role.
+// `only.offerer` restricts a case to one way round, `once` to one DTLS role,
+// `browsers` to some of them.
 // `addresses` is how the browser is started.
 export const CASES = [
   {
@@ -238,6 +239,36 @@ export const CASES = [
       expect(plain.length > 0, "the browser sent no candidate with an address");
       await tab.call("echo", "main", [{ text: "plain" }]);
       return `${plain.length} candidates`;
+    },
+  },
+  {
+    // A browser that leaves out the hybrid group.
+    name: "dtls-classical",
+    addresses: "classical",
+    async run(t) {
+      const tab = await t.connect();
+      await tab.call("echo", "main", [{ text: "classical" }, { binary: 20_000 }]);
+      return security(t, tab, { version: "FEFC", group: "x25519" });
+    },
+  },
+  {
+    // A browser that has no DTLS 1.3.
+    name: "dtls-1.2-there",
+    addresses: "dtls-1.2",
+    browsers: ["firefox"],
+    async run(t) {
+      const tab = await t.connect();
+      await tab.call("echo", "main", [{ text: "1.2" }, { binary: 20_000 }]);
+      return security(t, tab, { version: "FEFD" });
+    },
+  },
+  {
+    // We have no DTLS 1.3.
+    name: "dtls-1.2-here",
+    async run(t) {
+      const tab = await t.connect({ args: ["--dtls", "1.2"] });
+      await tab.call("echo", "main", [{ text: "1.2" }, { binary: 20_000 }]);
+      return security(t, tab, { version: "FEFD" });
     },
   },
   {

@@ -37,10 +37,11 @@ function plan() {
   const wanted = options.only ? new RegExp(options.only) : /./;
   const planned = [];
   for (const browser of options.browser) {
-    for (const addresses of ["plain", "default"]) {
+    for (const addresses of ["plain", "default", "classical", "dtls-1.2"]) {
       for (const mode of MODES) {
         for (const test of CASES) {
           if ((test.addresses ?? "plain") !== addresses) continue;
+          if (test.browsers && !test.browsers.includes(browser)) continue;
           if (test.only && test.only.offerer !== mode.offerer) continue;
           if (test.once && mode.role !== "client") continue;
           const place = mode.offerer === "browser" ? "offers" : "answers";
@@ -82,7 +83,7 @@ class Rig {
     const key = `${name} ${addresses}`;
     if (!this.#browsers.get(key)?.alive()) {
       const browser = await launch(name, addresses);
-      console.log(`# ${browser.version}, ${addresses} addresses`);
+      console.log(`# ${browser.version}, ${addresses}`);
       this.#browsers.set(key, browser);
     }
     return this.#browsers.get(key);

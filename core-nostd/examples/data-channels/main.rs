@@ -52,6 +52,10 @@ struct Options {
     /// End after so many seconds.
     #[arg(long, value_name = "SECONDS")]
     exit_after: Option<u64>,
+    /// The only version of DTLS to speak: 1.3 and 1.2 when it is not given.
+    #[arg(long, value_name = "VERSION", value_parser = ["1.2", "1.3"])]
+    dtls: Option<String>,
+
     /// Multicast DNS: `query` looks up the names that browsers hide behind,
     /// `gather` hides our own address behind one, too.
     #[arg(long, value_name = "MODE", default_value = "off", value_parser = ["off", "query", "gather"])]

@@ -2,6 +2,7 @@
 
 use crate::Options;
 use crate::bulk::Bulk;
+use picortc::dtls::ProtocolVersion;
 use picortc::env::{Instant, TransportProtocol};
 use picortc::peer::{
     ConnectionId, Limits, MulticastDnsMode, RTCDataChannelEvent, RTCDataChannelId, RTCDataChannelInit,
@@ -49,7 +50,14 @@ impl Peer {
     ) -> Result<Self, Box<dyn Error>> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)?;
+        let (dtls_min_version, dtls_max_version) = match options.dtls.as_deref() {
+            Some("1.2") => (ProtocolVersion::DTLS_1_2, ProtocolVersion::DTLS_1_2),
+            Some(_) => (ProtocolVersion::DTLS_1_3, ProtocolVersion::DTLS_1_3),
+            None => (ProtocolVersion::DTLS_1_2, ProtocolVersion::DTLS_1_3),
+        };
         let settings = SettingEngine {
+            dtls_min_version,
+            dtls_max_version,
             include_loopback_candidate: local.ip().is_loopback(),
             multicast_dns_mode: match options.mdns.as_str() {
                 "gather" => MulticastDnsMode::QueryAndGather,

@@ -4,14 +4,14 @@ use super::Role;
 use super::flight::{Acked, MAX_INTERVAL};
 use super::machine::{Machine, State};
 use crate::env::{Env, Instant};
+use crate::wire::Writer;
 use crate::wire::dtls::{Ack, ContentType};
-use crate::wire::{Malformed, Writer};
 use core::time::Duration;
 
 /// How many records are acknowledged at once: "if space is limited,
 /// implementations SHOULD favor including records which have not yet been
 /// acknowledged".
-const MAX_ACKED: usize = 16;
+const MAX_ACKED: usize = 10;
 
 /// Which records of the peer's current flight came and were of use.
 #[derive(Debug, Default)]
@@ -78,17 +78,23 @@ impl Acks {
 
 impl Machine {
     /// Takes in the peer's ACK.
-    pub(super) fn handle_ack(&mut self, body: &[u8]) -> Result<(), Malformed> {
-        let ack = Ack::parse(body)?;
+    pub(super) fn handle_ack(&mut self, body: &[u8]) {
+        let Ok(ack) = Ack::parse(body) else {
+            self.counters.noise += 1;
+            return;
+        };
         match self.flight.acknowledge(ack.iter()) {
-            Acked::All => self.flight.answered(),
+            Acked::All => {
+                if let Err(error) = self.flight_arrived() {
+                    self.fail(error);
+                }
+            }
             // "Upon receipt of an ACK that leaves it with only some messages
             // from a flight having been acknowledged, an implementation SHOULD
             // retransmit the unacknowledged messages or fragments."
             Acked::Some => self.flight.resend(),
             Acked::Idle => {}
         }
-        Ok(())
     }
 
     /// Decides, after a record of the peer's was read, whether it is

@@ -46,10 +46,9 @@ impl Machine {
 
     pub(super) fn generated_shares(&mut self, secrets: KxSecrets, shares: Share) -> Result<(), Error> {
         self.kx_secrets = secrets;
-        self.share = shares;
-        // A cookie that a HelloRetryRequest brought along with a wish for
+        // What was there is the cookie of a HelloRetryRequest that also wants
         // another group.
-        let cookie = core::mem::take(&mut self.retry_cookie);
+        let cookie = core::mem::replace(&mut self.share, shares);
         self.send_client_hello(&[], &cookie)?;
         self.state = State::AwaitServerHello;
         Ok(())
@@ -145,19 +144,17 @@ impl Machine {
         self.transcript.replace_hello(suite.hash)?;
         self.add(message);
         self.retried = Some(group.unwrap_or(self.group));
-        self.retry_cookie = heapless::Vec::from_slice(cookie).map_err(|_| ILLEGAL)?;
-        match group {
-            Some(group) => {
-                let groups = Groups::from_iter([group]);
-                self.begin_operation(Job::Generate { groups, rng: env.rng.fork() }, State::GeneratingShares);
-                Ok(())
-            }
-            None => {
-                let (secrets, shares) =
-                    (core::mem::take(&mut self.kx_secrets), core::mem::take(&mut self.share));
-                self.generated_shares(secrets, shares)
-            }
-        }
+        let Some(group) = group else {
+            // Shares and secrets are as they were.
+            return self.send_client_hello(&[], cookie);
+        };
+        // "Clients ... MUST copy the contents of the extension": one that is
+        // longer than this is none that anybody sends.
+        self.share = Share::from_slice(cookie).map_err(|_| ILLEGAL)?;
+        self.kx_secrets.clear();
+        let groups = Groups::from_iter([group]);
+        self.begin_operation(Job::Generate { groups, rng: env.rng.fork() }, State::GeneratingShares);
+        Ok(())
     }
 
     pub(super) fn agreed_with_server_13(&mut self, shared: &KxShared) -> Result<(), Error> {

@@ -15,7 +15,7 @@ const MAX_ITEMS: usize = 8;
 const MIN_FRAGMENT: usize = 32;
 /// How many records are remembered until they are acknowledged. What is in
 /// earlier ones is sent again.
-const MAX_SENT: usize = 16;
+const MAX_SENT: usize = 12;
 /// "Implementations SHOULD back off handshake packet size" is not needed at
 /// the MTUs of WebRTC; the timer backs off to this.
 pub(super) const MAX_INTERVAL: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ struct Item {
     at: usize,
     len: usize,
     /// What of it arrived, by the peer's ACKs.
-    arrived: Runs,
+    arrived: Runs<2>,
 }
 
 impl Item {
@@ -45,11 +45,11 @@ impl Item {
 
 /// A record that carried a part of the flight.
 struct Sent {
-    epoch: u64,
+    /// Its number in the epoch of its item.
     sequence: u64,
     item: u8,
-    from: u32,
-    to: u32,
+    from: u16,
+    to: u16,
 }
 
 /// What an ACK meant.
@@ -212,10 +212,12 @@ impl Flight {
             return Acked::Idle;
         }
         for (epoch, sequence) in records {
-            for sent in self.sent_records.iter().filter(|s| (s.epoch, s.sequence) == (epoch, sequence)) {
-                if let Some(item) = self.items.get_mut(usize::from(sent.item)) {
+            for sent in self.sent_records.iter().filter(|s| s.sequence == sequence) {
+                if let Some(item) = self.items.get_mut(usize::from(sent.item))
+                    && item.epoch == epoch
+                {
                     // With too many holes, some of it is sent again.
-                    item.arrived.note(sent.from, sent.to);
+                    item.arrived.note(sent.from.into(), sent.to.into());
                 }
             }
         }
@@ -249,11 +251,11 @@ impl Flight {
             }
             // There is room now.
             let _ = self.sent_records.push(Sent {
-                epoch: item.epoch,
                 sequence: written.sequence,
                 item: self.cursor.0 as u8,
-                from: from as u32,
-                to: written.to as u32,
+                // No message of ours is that long.
+                from: from as u16,
+                to: written.to as u16,
             });
             self.cursor =
                 if written.to >= item.len { (self.cursor.0 + 1, 0) } else { (self.cursor.0, written.to) };
@@ -262,6 +264,13 @@ impl Flight {
             self.timer = self.expects_answer.then(|| now + self.interval);
         }
         (filled > 0).then_some(filled)
+    }
+
+    /// Flips a bit of the messages; `false` when there is no such bit.
+    #[cfg(test)]
+    pub(super) fn flip(&mut self, bit: usize) -> bool {
+        let octet = self.octets.get_mut(..self.used).unwrap().get_mut(bit / 8);
+        octet.map(|octet| *octet ^= 1 << (bit % 8)).is_some()
     }
 
     /// Forgets the flight.

@@ -7,6 +7,7 @@ use super::keys::{self, MasterSecret, Suite, SuiteKind, VERIFY_DATA_LEN};
 use super::operation::{Done, Job, KeyKind, KxSecrets, Operation, Outcome, PeerKey, Share, Signature};
 use super::reassembly::Message;
 use super::record::{Keying, RecordLayer};
+use super::rekey::Rekey;
 use super::schedule::Secrets;
 use super::{Config, Counters, Error, Event, Limits, Negotiated, Role, SrtpProfile};
 use crate::crypto::{
@@ -150,7 +151,7 @@ pub(super) struct Machine {
     /// The secrets of the shares that we made.
     pub(super) kx_secrets: KxSecrets,
     /// What we share, as KeyShareEntry values; in DTLS 1.2, as client, the
-    /// server's share.
+    /// server's share; and a cookie, while a share is made to go with it.
     pub(super) share: Share,
     pub(super) certificate_requested: bool,
     /// As server: what a client must repeat. As client: that a server asked.
@@ -158,8 +159,6 @@ pub(super) struct Machine {
     /// Whether the server asked for a second ClientHello, by the rules of
     /// DTLS 1.3, and for which group.
     pub(super) retried: Option<NamedGroup>,
-    /// The cookie of a HelloRetryRequest, while a share is made for it.
-    pub(super) retry_cookie: heapless::Vec<u8, MAX_COOKIE>,
     /// What was agreed; `None` before a version was.
     pub(super) version: Option<ProtocolVersion>,
     /// Of DTLS 1.2.
@@ -167,6 +166,7 @@ pub(super) struct Machine {
     /// Of DTLS 1.3.
     pub(super) secrets: Option<Secrets>,
     pub(super) acks: Acks,
+    pub(super) rekey: Rekey,
     /// Whether the limits have room for shares of more than a kilobyte.
     has_room_for_hybrid: bool,
 
@@ -179,9 +179,6 @@ pub(super) struct Machine {
 
 /// What a flight with an ML-KEM share takes.
 const HYBRID_ROOM: usize = 2048;
-/// The longest cookie of a HelloRetryRequest that is repeated: TLS allows for
-/// more, DTLS 1.2 for as much, and nobody uses either.
-const MAX_COOKIE: usize = 255;
 const ALERT_WARNING: u8 = 1;
 const ALERT_FATAL: u8 = 2;
 
@@ -209,11 +206,11 @@ impl Machine {
             certificate_requested: false,
             cookie: None,
             retried: None,
-            retry_cookie: heapless::Vec::new(),
             version: None,
             master: None,
             secrets: None,
             acks: Acks::default(),
+            rekey: Rekey::None,
             has_room_for_hybrid: limits.flight >= HYBRID_ROOM && limits.reassembly >= HYBRID_ROOM,
             alert: None,
             unproven_alert: None,
@@ -282,6 +279,7 @@ impl Machine {
             }
             (State::AwaitClientFinished, HandshakeType::FINISHED) => self.await_client_finished(&message),
 
+            (State::Connected, HandshakeType::KEY_UPDATE) => self.read_key_update(&message),
             // There are no sessions to resume here.
             (State::Connected, HandshakeType::NEW_SESSION_TICKET) if self.role == Role::Client => Ok(()),
             _ => Err(unexpected()),
@@ -598,6 +596,9 @@ impl Machine {
                 self.records.clear();
             }
             return written;
+        }
+        if let Err(error) = self.progress_rekey() {
+            self.fail(error);
         }
         let acked = self.write_ack(env, out).unwrap_or(0);
         let sent = self.flight.poll_write(env.now, &mut self.records, out.get_mut(acked..)?).unwrap_or(0);

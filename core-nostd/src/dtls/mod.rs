@@ -19,6 +19,7 @@
 //! | `machine` | what both roles and versions share: the states in protocol order |
 //! | `client`, `server` | the two roles: the hellos of either version, and 1.2 |
 //! | `client_13`, `server_13`, `proof` | the rest of 1.3 |
+//! | `rekey` | new keys in the course of a connection, in 1.3 |
 
 mod ack;
 mod certificate;
@@ -32,6 +33,7 @@ mod operation;
 mod proof;
 mod reassembly;
 mod record;
+mod rekey;
 mod runs;
 mod schedule;
 mod server;
@@ -465,11 +467,7 @@ impl Connection {
         match opened.content_type {
             ContentType::HANDSHAKE => self.handle_fragments(env, opened.epoch, opened.sequence, body),
             ContentType::ALERT => self.machine.handle_alert(opened.epoch, body),
-            ContentType::ACK => {
-                if self.machine.handle_ack(body).is_err() {
-                    self.machine.counters.noise += 1;
-                }
-            }
+            ContentType::ACK => self.machine.handle_ack(body),
             // Records say their epoch, so that a change of keys needs no
             // message of its own.
             ContentType::CHANGE_CIPHER_SPEC => {}
@@ -590,6 +588,14 @@ impl Connection {
         let records = &mut self.machine.records;
         let epoch = records.write_epoch();
         grown && records.seal(epoch, ContentType::APPLICATION_DATA, datagram.bytes()).is_some()
+    }
+
+    /// Changes the keys that are sent with, in DTLS 1.3, and asks the peer to
+    /// change its own. It happens by itself before keys have served as long
+    /// as they may. `false`, and nothing happens, when not connected or over
+    /// DTLS 1.2.
+    pub fn update_keys(&mut self) -> bool {
+        self.machine.update_keys(true)
     }
 
     /// What happened since the last call.

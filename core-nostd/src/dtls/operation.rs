@@ -12,13 +12,13 @@ use crate::crypto::{
 };
 use crate::env::Rng;
 
-/// The most groups of which a client makes shares at once: a hybrid one, and a
-/// classical one for servers that have no other.
-pub(super) const MAX_SHARES: usize = 2;
-/// The longest share on the wire that the features can meet.
-const MAX_ONE_SHARE: usize = if cfg!(feature = "post-quantum") { crate::crypto::MAX_KX_SHARE } else { 97 };
-/// The longest list of shares: behind the longest, one on P-384 or shorter.
-const MAX_SHARE: usize = 4 + MAX_ONE_SHARE + 4 + 97;
+/// The most groups of which a client makes shares at once: a hybrid one, and
+/// behind it a classical one, for servers that have no other.
+const MAX_SHARES: usize = if cfg!(feature = "post-quantum") { 2 } else { 1 };
+/// The longest list of shares that the features can meet: each behind its
+/// group and length, and the longest classical one is that of P-384.
+const MAX_SHARE: usize =
+    if cfg!(feature = "post-quantum") { 4 + crate::crypto::MAX_KX_SHARE + 4 + 97 } else { 4 + 97 };
 /// The longest public key: an RSA-4096 one in DER, or a P-384 point.
 const MAX_PEER_KEY: usize = if cfg!(feature = "rsa") { 550 } else { 97 };
 /// The longest signature: RSA-4096's, or ECDSA P-384's in DER.

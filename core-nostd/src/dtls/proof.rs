@@ -22,7 +22,7 @@ impl Machine {
         let suite = self.suite.ok_or(Error::Internal)?;
         let secrets = Secrets::new(self.hkdf()?, shared.as_slice(), &self.transcript_hash()?)?;
         let client = secrets.hkdf.keying(suite, &secrets.client_handshake, 2)?;
-        let server = secrets.hkdf.keying(suite, &secrets.server_handshake, 2)?;
+        let server = secrets.hkdf.keying(suite, &secrets.server, 2)?;
         let (read, write) = match self.role {
             Role::Client => (server, client),
             Role::Server => (client, server),
@@ -86,7 +86,7 @@ impl Machine {
         let secrets = self.secrets.as_ref().ok_or(Error::Internal)?;
         let secret = match sender {
             Role::Client => &secrets.client_handshake,
-            Role::Server => &secrets.server_handshake,
+            Role::Server => &secrets.server,
         };
         Ok(secrets.hkdf.finished(secret, &self.transcript_hash()?)?)
     }

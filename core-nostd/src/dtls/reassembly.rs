@@ -7,12 +7,16 @@ use crate::wire::dtls::{Fragment, HandshakeType};
 
 /// How far ahead of the next message one is kept.
 const WINDOW: u16 = 8;
+/// How many separate runs of octets of one message are kept.
+const RUNS: usize = 8;
 
 /// A message that is complete and next in order.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Message<'a> {
     pub(super) msg_type: HandshakeType,
     pub(super) message_seq: u16,
+    /// Under the keys of which epoch it came.
+    pub(super) epoch: u64,
     pub(super) body: &'a [u8],
 }
 
@@ -45,7 +49,7 @@ struct Slot {
     /// Whether a fragment came that contradicts what is there.
     doubted: bool,
     /// Which octets are there.
-    runs: Runs,
+    runs: Runs<RUNS>,
 }
 
 impl Slot {
@@ -122,6 +126,7 @@ impl Reassembly {
         Some(Message {
             msg_type: slot.msg_type,
             message_seq: slot.message_seq,
+            epoch: slot.epoch,
             body: self.arena.get(slot.at..slot.at + slot.len)?,
         })
     }
@@ -205,7 +210,6 @@ impl Reassembly {
 
 #[cfg(test)]
 mod tests {
-    use super::super::runs::RUNS;
     use super::*;
     use crate::wire::dtls::HandshakeHeader;
     use std::vec::Vec;

@@ -25,6 +25,9 @@ const MAX_FORGERIES: u64 = 1 << 36;
 /// Section 5.5): none is written under the same key after so many.
 const MAX_GCM_RECORDS: u64 = 23_700_000;
 
+/// "Implementations SHOULD initiate a key update before reaching this limit."
+const REKEY_AFTER: u64 = 1 << 23;
+
 /// Keys of one direction of one epoch.
 struct Keys {
     epoch: u64,
@@ -273,6 +276,27 @@ impl RecordLayer {
     /// Whether so many forgeries came that the keys must go.
     pub(super) fn is_worn(&self) -> bool {
         self.read.iter().any(|keys| keys.forgeries >= MAX_FORGERIES)
+    }
+
+    /// Whether our keys have served so long, or the peer's seen so many
+    /// forgeries (`true`), that new ones are due.
+    pub(super) fn wants_rekey(&self) -> Option<bool> {
+        let (read, write) = (newest(&self.read)?, newest(&self.write)?);
+        if read.forgeries >= MAX_FORGERIES / 2 {
+            return Some(true);
+        }
+        let is_gcm = write.algorithm != AeadAlgorithm::ChaCha20Poly1305;
+        (is_gcm && write.sequence >= REKEY_AFTER).then_some(false)
+    }
+
+    /// As if so many records had been written, and read, under the newest keys.
+    #[cfg(test)]
+    pub(super) fn skip_to(&mut self, written: Option<u64>, read: Option<u64>) {
+        for (all, number) in [(&mut self.write, written), (&mut self.read, read)] {
+            let newest = all.iter_mut().filter(|k| k.installed).max_by_key(|k| k.epoch).unwrap();
+            newest.sequence = number.unwrap_or(newest.sequence);
+            newest.window.next = number.unwrap_or(newest.window.next);
+        }
     }
 
     /// Whether a record is protected by keys that are to come, as far as a

@@ -1,18 +1,15 @@
 //! Which octets of a message are there, or have arrived.
 
-/// How many separate runs of octets of one message are kept.
-pub(super) const RUNS: usize = 8;
-
-/// Runs of octets, `from..to`: disjoint, in order, and not adjacent.
+/// Up to `N` runs of octets, `from..to`: disjoint, in order, and not adjacent.
 #[derive(Debug, Default)]
-pub(super) struct Runs(heapless::Vec<(u32, u32), RUNS>);
+pub(super) struct Runs<const N: usize>(heapless::Vec<(u32, u32), N>);
 
-impl Runs {
+impl<const N: usize> Runs<N> {
     /// Notes `from..to`; `false`, and nothing changes, when there would be
     /// too many runs.
     pub(super) fn note(&mut self, from: u32, to: u32) -> bool {
         let mut joined = (from, to);
-        let mut runs = heapless::Vec::<(u32, u32), RUNS>::new();
+        let mut runs = heapless::Vec::<(u32, u32), N>::new();
         let mut placed = from == to;
         for &run in &self.0 {
             if run.1 < joined.0 {
@@ -59,7 +56,7 @@ mod tests {
 
     #[test]
     fn gaps_are_what_was_not_noted() {
-        let mut runs = Runs::default();
+        let mut runs = Runs::<8>::default();
         assert_eq!(runs.gap(0, 10), Some((0, 10)));
         assert!(runs.note(2, 4) && runs.note(6, 8));
         assert_eq!(runs.gap(0, 10), Some((0, 2)));

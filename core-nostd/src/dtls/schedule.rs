@@ -83,6 +83,12 @@ impl Hkdf {
         self.hashes.hmac(self.algorithm, key.as_slice(), &[transcript])
     }
 
+    /// "application_traffic_secret_N+1 = HKDF-Expand-Label(
+    /// application_traffic_secret_N, "traffic upd", "", Hash.length)"
+    pub(super) fn next(self, secret: &ScheduleSecret) -> Result<ScheduleSecret, CryptoError> {
+        self.expand(secret.as_slice(), b"traffic upd", &[])
+    }
+
     /// "TLS-Exporter(label, context_value, key_length) = HKDF-Expand-Label(
     /// Derive-Secret(Secret, label, ""), "exporter", Hash(context_value),
     /// key_length)"
@@ -103,11 +109,12 @@ pub(super) struct Secrets {
     pub(super) hkdf: Hkdf,
     /// The Handshake Secret, then the exporter's.
     chain: ScheduleSecret,
-    /// The handshake traffic secrets.
+    /// The client's handshake traffic secret, until the handshake is complete.
     pub(super) client_handshake: ScheduleSecret,
-    pub(super) server_handshake: ScheduleSecret,
-    /// The application traffic secrets; empty before there are any.
+    /// The client's application traffic secret; empty before there is one.
     pub(super) client: ScheduleSecret,
+    /// The server's traffic secret: the handshake's until its Finished, then
+    /// the application's.
     pub(super) server: ScheduleSecret,
 }
 
@@ -124,10 +131,9 @@ impl Secrets {
         Ok(Self {
             hkdf,
             client_handshake: hkdf.expand(chain.as_slice(), b"c hs traffic", transcript)?,
-            server_handshake: hkdf.expand(chain.as_slice(), b"s hs traffic", transcript)?,
+            server: hkdf.expand(chain.as_slice(), b"s hs traffic", transcript)?,
             chain,
             client: ScheduleSecret::zeroed(0),
-            server: ScheduleSecret::zeroed(0),
         })
     }
 
@@ -154,6 +160,5 @@ impl Secrets {
     /// Wipes what only the handshake needed.
     pub(super) fn complete(&mut self) {
         self.client_handshake = ScheduleSecret::zeroed(0);
-        self.server_handshake = ScheduleSecret::zeroed(0);
     }
 }

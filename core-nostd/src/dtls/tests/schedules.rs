@@ -5,7 +5,7 @@ use super::*;
 
 /// Whether to try every schedule, which takes minutes in a debug build; the
 /// suite `dtls` does. Otherwise a part of them.
-fn is_thorough() -> bool {
+pub(super) fn is_thorough() -> bool {
     std::env::var_os("PICORTC_THOROUGH").is_some()
 }
 
