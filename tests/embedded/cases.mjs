@@ -1,3 +1,6 @@
+import { createSocket } from "node:dgram";
+import { randomBytes } from "node:crypto";
+
 // What must hold between an emulated board and a real browser. A case fails by
 // throwing; what it returns is the figure printed beside its name.
 const expect = (holds, what) => {
@@ -134,6 +137,49 @@ export const CASES = [
       expect((await extra.connect(t.pin)) === "", "there is a place again, and the device refuses");
       await extra.echo(5, 100);
       return `${PLACES} tabs at once; one more is told: ${problem}`;
+    },
+  },
+  {
+    name: "a flood",
+    browser: "chromium",
+    async run(t) {
+      const tab = await t.connected();
+      const before = (await tab.status()).heap;
+      const socket = createSocket("udp4");
+      const host = new URL(t.url).hostname;
+      // A ClientHello's head with a body of noise, a check with a wrong
+      // password, and what is nothing at all.
+      const hello = Buffer.concat([Buffer.from("16fefd000000000000000000c8010000bc00000000000000bc", "hex"), randomBytes(188)]);
+      const check = Buffer.concat([Buffer.from("000100002112a442", "hex"), randomBytes(12)]);
+      let sent = 0;
+      for (let round = 0; round < 200; round += 1) {
+        for (const datagram of [hello, check, randomBytes(1 + (round % 1400)), Buffer.alloc(0)]) {
+          await new Promise((resolve) => socket.send(datagram, 5000, host, resolve));
+          sent += 1;
+        }
+        if (round % 50 === 0) await tab.echo(2, 200);
+      }
+      socket.close();
+      // Candidates of addresses where nobody is: more than the device keeps.
+      const offer = await tab.page.evaluate(async () => {
+        const pc = new RTCPeerConnection();
+        pc.createDataChannel("x");
+        await pc.setLocalDescription();
+        return pc.localDescription.sdp;
+      });
+      const lines = Array.from({ length: 12 }, (_, i) => `a=candidate:${i} 1 udp 2113937151 10.77.0.${150 + i} 9 typ host\r\n`).join("");
+      const answer = await t.post(offer + lines);
+      const words = await answer.text();
+      await tab.page.evaluate(async () => {
+        const { channel } = await window.line("empty");
+        for (let i = 0; i < 500; i += 1) channel.send(i % 2 ? "" : new Uint8Array(0));
+        channel.close();
+      });
+      await tab.echo(100, 1024);
+      expect((await tab.page.evaluate(() => session.pc.connectionState)) === "connected", "the connection is gone");
+      const { heap, peers } = await tab.status();
+      expect(peers > 1 || heap <= before + 256, `the heap in use grew from ${before} to ${heap}`);
+      return `${sent} datagrams, 12 candidates of nobody (${answer.status}${answer.ok ? "" : ` ${words.trim()}`}), 500 empty messages; then 100 echoes`;
     },
   },
   {

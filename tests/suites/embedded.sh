@@ -5,6 +5,7 @@
 source "$(dirname "$0")/lib/common.bash"
 
 need_command qemu-system-arm qemu-system-arm
+need_command qemu-system-riscv32 qemu-system-misc
 need_command dnsmasq dnsmasq-base
 need_command ip iproute2
 need_command chromium chromium
@@ -23,6 +24,7 @@ board() {
 }
 
 board arm qemu-arm arm thumbv6m-none-eabi
+board riscv qemu-riscv riscv riscv32imc-unknown-none-elf
 check "the rig's packages" npm ci --prefix tests/browsers --ignore-scripts --no-audit --no-fund --loglevel=error
 if [ "$failed" -gt 0 ]; then finish; fi
 ran=$passed

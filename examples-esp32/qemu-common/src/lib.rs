@@ -14,7 +14,7 @@ use picortc_example_app::{Board, LIMITS};
 use semihosting::{eprintln, println};
 
 /// The heap of the device, in octets.
-pub const HEAP: usize = 96 * 1024;
+pub const HEAP: usize = 104 * 1024;
 
 /// Takes memory for the heap. Once.
 #[macro_export]
