@@ -26,6 +26,8 @@ pub(crate) struct Peer {
     backlog: VecDeque<Message>,
     bulk: Option<Bulk>,
     was_up: bool,
+    /// The path that was told last.
+    path: Option<picortc::env::TransportContext>,
 }
 
 /// A message, kept.
@@ -85,6 +87,7 @@ impl Peer {
             backlog: VecDeque::new(),
             bulk: Bulk::new(options),
             was_up: false,
+            path: None,
         })
     }
 
@@ -126,7 +129,16 @@ impl Peer {
         while let Some(event) = self.pc.poll_event() {
             self.handle_event(now, event);
         }
+        self.tell_path();
         self.fate()
+    }
+
+    fn tell_path(&mut self) {
+        let path = self.pc.selected_path();
+        if let Some(p) = path.filter(|_| path != self.path) {
+            self.tell(format_args!("path {} -> {}", p.local_addr, p.peer_addr));
+        }
+        self.path = path;
     }
 
     fn fate(&mut self) -> Fate {

@@ -1,0 +1,247 @@
+// What must hold. A scenario fails by throwing; what it returns is printed
+// beside its name. `alone` ones need no STUN or TURN of our connections.
+import { connect, End, Process } from "./ends.mjs";
+import { KINDS, Net } from "./net.mjs";
+import { SIDES } from "./table.mjs";
+
+const SERVER = "203.0.113.10";
+const STUN = `stun:${SERVER}:3478`;
+const UDP = `turn:${SERVER}:3478?transport=udp`;
+const TCP = `turn:${SERVER}:3478?transport=tcp`;
+const TLS = `turns:${SERVER}:5349?transport=tcp`;
+const BULK = 262_144;
+
+function expect(holds, why) {
+  if (!holds) throw new Error(why);
+}
+
+// A network with a host for servers.
+function network(undo) {
+  const net = new Net();
+  undo(() => net.close());
+  return { net, servers: net.open("srv", 10, { v6: true }) };
+}
+
+async function coturn(rig, undo, host) {
+  const argv = ["turnserver", "-n", "--listening-ip", SERVER, "--relay-ip", SERVER, "--lt-cred-mech"];
+  argv.push("--user", "user:secret", "--realm", "rig", "--no-cli", "--no-dtls", "--simple-log");
+  argv.push("--log-file", "stdout", "--pidfile", `${rig.folder}/${host.space}.pid`, "--fingerprint");
+  argv.push("--cert", rig.cert, "--pkey", rig.key, "--userdb", `${rig.folder}/${host.space}.db`);
+  const server = new Process(host.space, argv);
+  undo(() => server.stop("SIGKILL"));
+  await server.lines.wait(/DB connection success/, 20_000);
+  return server;
+}
+
+async function ours(rig, undo, host, more = []) {
+  const argv = [rig.server, "--listen", `${SERVER}:3478`, "--tls", `${SERVER}:5349`, "--cert", rig.cert];
+  argv.push("--key", rig.key, "--users", rig.users, "--exit-after", "600", ...more);
+  const server = new Process(host.space, argv);
+  undo(() => server.stop("SIGINT"));
+  await server.lines.wait(/turns:/, 10_000);
+  return server;
+}
+
+function end(rig, undo, host, options) {
+  const started = new End(host, { kind: "native", binary: rig.binary, ca: rig.cert, ...options });
+  undo(() => started.stop());
+  return started;
+}
+
+// Two native ends with a transfer between them, whose digest both tell.
+async function transfer(rig, undo, hosts, options = [{}, {}]) {
+  const [a, b] = hosts.map((host, i) => end(rig, undo, host, { bulk: String(BULK), ...options[i] }));
+  const result = await connect(a, b);
+  const [sent, got] = await Promise.all([a.do("digest", { ms: 40_000 }), b.do("digest", { ms: 40_000 })]);
+  expect(sent.digest && sent.digest === got.digest, `sent ${sent.digest}, got ${got.digest}`);
+  return { ...result, ends: [a, b] };
+}
+
+function site(net, label, number, side, options) {
+  return side === "none" ? net.open(label, number) : net.behind(label, number, [side].flat(), options);
+}
+
+// Whom nobody can reach who is not spoken to from that very port, and who
+// speaks from another port to everybody, do not come together.
+const needsRelay = (a, b) =>
+  a === "symmetric" ? ["symmetric", "port-restricted"].includes(b) : b === "symmetric" && a === "port-restricted";
+
+const describe = ({ pair, ms }) => `${pair} after ${ms} ms`;
+const isRelayed = ({ pair }) => pair.includes("relay");
+
+function cell(kind, a, b) {
+  return {
+    name: `nat/${kind}/${a}/${b}`,
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await coturn(rig, undo, servers);
+      const hosts = [site(net, "a", 21, a), site(net, "b", 31, b)];
+      // Where no relay is needed none is offered: which of two ways that work
+      // is nominated first is a matter of milliseconds.
+      const wanted = needsRelay(a, b);
+      const list = { servers: wanted ? [STUN, UDP] : [STUN] };
+      let result;
+      if (kind === "native") {
+        result = await transfer(rig, undo, hosts, [list, list]);
+      } else {
+        const browser = end(rig, undo, hosts[0], { kind, ...list });
+        result = await connect(browser, end(rig, undo, hosts[1], list), 45_000);
+      }
+      rig.cells.push({ kind, a, b, pair: result.pair, ms: result.ms });
+      expect(isRelayed(result) === wanted, describe(result));
+      return describe(result);
+    },
+  };
+}
+
+const matrix = SIDES.flatMap((a) => SIDES.map((b) => cell("native", a, b)));
+const browsers = [
+  ...Object.keys(KINDS).map((side) => cell("chromium", side, "port-restricted")),
+  ...["full cone", "symmetric"].map((side) => cell("firefox", side, "port-restricted")),
+];
+
+const others = [
+  {
+    name: "double-nat",
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await coturn(rig, undo, servers);
+      const twice = ["port-restricted", "port-restricted"];
+      const hosts = [site(net, "a", 21, twice), site(net, "b", 31, twice)];
+      const list = { servers: [STUN] };
+      const result = await transfer(rig, undo, hosts, [list, list]);
+      expect(!isRelayed(result), describe(result));
+      return describe(result);
+    },
+  },
+  ...[["tcp", TCP], ["tls", TLS]].map(([name, url]) => ({
+    name: `udp-blocked/${name}`,
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await coturn(rig, undo, servers);
+      const blocked = net.behind("a", 21, ["port-restricted"], { noUdp: true });
+      const list = { servers: [STUN, UDP, url] };
+      const result = await transfer(rig, undo, [blocked, site(net, "b", 31, "port-restricted")], [list, list]);
+      expect(isRelayed(result), describe(result));
+      return describe(result);
+    },
+  })),
+  {
+    name: "no-hairpin",
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await coturn(rig, undo, servers);
+      // Two hosts behind one outer NAT, each behind an inner one of its own:
+      // to each other they are at the outer address, which does not turn back.
+      const one = net.behind("a", 21, ["port-restricted", "port-restricted"]);
+      const other = net.beside(one, "b", "port-restricted");
+      const list = { servers: [STUN, UDP] };
+      const result = await transfer(rig, undo, [one, other], [list, list]);
+      expect(isRelayed(result), describe(result));
+      return describe(result);
+    },
+  },
+  {
+    name: "ipv6-only-and-ipv4-only",
+    alone: true,
+    async run(rig, undo) {
+      const { net } = network(undo);
+      const [six, four] = [net.open("a", 21, { v4: false, v6: true }), net.open("b", 31)];
+      const [a, b] = [end(rig, undo, six, {}), end(rig, undo, four, {})];
+      const { sdp: offer } = await a.do("offer");
+      const { sdp: answer } = await b.do("answer", { sdp: offer });
+      await a.do("accept", { sdp: answer });
+      const { line } = await a.do("line", { pattern: "^peer \\d+ gone: ", ms: 60_000 });
+      return line;
+    },
+  },
+  {
+    name: "loss-15-percent",
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await coturn(rig, undo, servers);
+      const hosts = [site(net, "a", 21, "port-restricted"), site(net, "b", 31, "port-restricted")];
+      for (const host of hosts) net.lose(host.space, 15);
+      const list = { servers: [STUN, UDP] };
+      return describe(await transfer(rig, undo, hosts, [list, list]));
+    },
+  },
+  {
+    name: "server-vanishes",
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      const server = await coturn(rig, undo, servers);
+      const hosts = [site(net, "a", 21, "symmetric"), site(net, "b", 31, "symmetric")];
+      const list = { servers: [UDP], relayOnly: true };
+      const result = await transfer(rig, undo, hosts, [list, list]);
+      await server.stop("SIGKILL");
+      const { line } = await result.ends[0].do("line", { pattern: "^peer \\d+ gone: ", ms: 70_000 });
+      return `${describe(result)}, then ${line}`;
+    },
+  },
+  {
+    name: "nonce-expires",
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await ours(rig, undo, servers, ["--nonce-lifetime", "2"]);
+      const list = { servers: [UDP], relayOnly: true };
+      const hosts = [site(net, "a", 21, "symmetric"), site(net, "b", 31, "symmetric")];
+      const [a, b] = hosts.map((host) => end(rig, undo, host, list));
+      const { sdp: offer } = await a.do("offer");
+      // By the time that permissions are asked for, the nonce is too old.
+      await new Promise((resolve) => setTimeout(resolve, 4_000));
+      const { sdp: answer } = await b.do("answer", { sdp: offer });
+      await a.do("accept", { sdp: answer });
+      await Promise.all([a.do("opened", { ms: 30_000 }), b.do("opened", { ms: 30_000 })]);
+      return "open with a second nonce";
+    },
+  },
+  ...[["udp", []], ["send", ["-s"]], ["tcp", ["-t"]], ["tls", ["-S", "-t"]]].map(([name, flags]) => ({
+    name: `own-server/uclient-${name}`,
+    alone: true,
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await ours(rig, undo, servers);
+      const [client, peer] = [net.open("a", 21), net.open("b", 31)];
+      const echo = new Process(peer.space, ["turnutils_peer", "-L", peer.address, "-p", "3999"]);
+      undo(() => echo.stop("SIGKILL"));
+      const argv = ["turnutils_uclient", "-c", "-n", "20", "-m", "2", "-u", "user", "-w", "secret", ...flags];
+      argv.push("-e", peer.address, "-r", "3999", "-p", name === "tls" ? "5349" : "3478", SERVER);
+      const uclient = new Process(client.space, argv);
+      undo(() => uclient.stop("SIGKILL"));
+      const line = await uclient.lines.wait(/Total lost packets/, 60_000);
+      expect(/lost packets 0 /.test(line), line);
+      return line.replace(/^.*: /, "");
+    },
+  })),
+  {
+    // The browser's relay alone leads to a host that knows of no server.
+    name: "own-server/chromium-to-a-host",
+    alone: true,
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await ours(rig, undo, servers);
+      const browser = end(rig, undo, site(net, "a", 21, "symmetric"), { kind: "chromium", relayOnly: true, servers: [UDP] });
+      const result = await connect(browser, end(rig, undo, net.open("b", 31), {}), 45_000);
+      expect(isRelayed(result), describe(result));
+      return describe(result);
+    },
+  },
+  ...["chromium", "firefox"].map((kind) => ({
+    name: `own-server/${kind}-relay-only`,
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await ours(rig, undo, servers);
+      const hosts = [site(net, "a", 21, "symmetric"), site(net, "b", 31, "symmetric")];
+      const list = { servers: [UDP] };
+      const browser = end(rig, undo, hosts[0], { kind, relayOnly: true, ...list });
+      const result = await connect(browser, end(rig, undo, hosts[1], list), 45_000);
+      expect(isRelayed(result), describe(result));
+      return describe(result);
+    },
+  })),
+];
+
+// What waits long comes first, so that nothing waits for it.
+const long = (scenario) => /vanishes|ipv6/.test(scenario.name);
+export const scenarios = [...others.filter(long), ...matrix, ...browsers, ...others.filter((s) => !long(s))];
