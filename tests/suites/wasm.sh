@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The npm package against real peers (wasm/test): Node, Deno and Bun with each
-# other, with the native example, with Chromium and Firefox. What is given to
-# this script goes to the runner: `tests/suites/wasm.sh --only deno`.
+# The npm package (wasm/test): as npm carries it, its interface in one process,
+# and against real peers: Node, Deno, Bun and workerd with each other, with the
+# native example, with Chromium and Firefox. What is given to this script goes
+# to the runner: `tests/suites/wasm.sh --only deno`.
 source "$(dirname "$0")/lib/common.bash"
 
 need_command chromium chromium
@@ -31,6 +32,9 @@ counted() {
   if [ "$code" -ne 0 ] && [ "${f:-0}" -eq 0 ]; then failed=$((failed + 1)); fi
 }
 
-if [ $# -eq 0 ]; then counted wasm/test/package.mjs; fi
+if [ $# -eq 0 ]; then
+  counted wasm/test/package.mjs
+  counted wasm/test/api.mjs
+fi
 counted wasm/test/run.mjs "$@"
 finish

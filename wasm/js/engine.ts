@@ -48,6 +48,7 @@ export class Engine implements TransportSink {
   #running = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
+  #paused = false;
 
   constructor(options: Options, factory: TransportFactory, owner: EngineOwner) {
     this.#core = new PeerConnection(now(), randomSeed(), options);
@@ -154,7 +155,7 @@ export class Engine implements TransportSink {
     if (event) {
       this.#owner.event(event);
     } else {
-      const message = core.pollRead();
+      const message = this.#paused ? null : core.pollRead();
       if (message) this.#owner.message(message);
       else return this.#send();
     }
@@ -193,6 +194,12 @@ export class Engine implements TransportSink {
       this.#timerAt = Infinity;
       this.soon();
     }, Math.max(0, Math.ceil(this.#timerAt - now())));
+  }
+
+  /** Whether messages are left where they are, which closes the receive window. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    if (!paused) this.soon();
   }
 
   /** Says goodbye and gives everything back. */

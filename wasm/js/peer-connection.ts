@@ -269,7 +269,9 @@ export class RTCPeerConnection extends EventTarget {
     this.#checkOpen();
     const checked = channelInit(init);
     const core = this.#core;
-    const id = core.createDataChannel(now(), wellFormed(String(label)), checked);
+    const name = wellFormed(String(label));
+    if (new TextEncoder().encode(name).length > 65535) throw new TypeError("the label is longer than 65535 octets");
+    const id = core.createDataChannel(now(), name, checked);
     const channel = this.#adopt(id);
     this.#wantsData = true;
     this.#updateNegotiationNeeded();
@@ -328,6 +330,20 @@ export class RTCPeerConnection extends EventTarget {
   getSenders(): never[] { return []; }
   getReceivers(): never[] { return []; }
   getTransceivers(): never[] { return []; }
+
+  /**
+   * Not of the W3C: leaves messages where they are, so that the peer's sending
+   * comes to a halt when the receive buffer is full. For hubs, whose members
+   * are not equally fast.
+   */
+  pauseMessages(): void {
+    this.#engine.pause(true);
+  }
+
+  /** Not of the W3C: goes on after {@link pauseMessages}. */
+  resumeMessages(): void {
+    this.#engine.pause(false);
+  }
 
   close(): void {
     if (this.#closed) return;
@@ -562,6 +578,7 @@ function channelInit(given: RTCDataChannelInit | null): ChannelInit {
     if (id === undefined) throw new TypeError("createDataChannel: a negotiated channel has an id");
     checked.negotiated = id;
   }
+  if (new TextEncoder().encode(checked.protocol ?? "").length > 65535) throw new TypeError("the protocol is longer than 65535 octets");
   if (init.priority !== undefined) {
     const priority = PRIORITIES.find(([name]) => name === init.priority);
     if (!priority) throw new TypeError(`createDataChannel: "${init.priority}" is no priority`);
