@@ -14,12 +14,14 @@ type Who = crate::rtc::PeerId;
 /// Does the public-key work of the connections, one computation at a time, so
 /// that the executor of the connections goes on serving.
 ///
-/// On a small chip a P-256 verification takes a third of a second. Put the
-/// worker in a `static`, name it in [`Config::worker`](crate::Config::worker),
-/// and run [`run`](Self::run) where it is interrupted by everything else: in
-/// the thread-mode executor while network and connections live in an
-/// `InterruptExecutor`, or on the second core. In the executor of the
-/// connections it works too, but blocks it for one computation at a time.
+/// On a small chip a handshake is a few hundred milliseconds of computing. The
+/// worker does it in slices of a few milliseconds
+/// ([`Operation::run_in_slices`]), so that even in the executor of the
+/// connections it keeps nobody waiting for long. Put it in a `static`, name it
+/// in [`Config::worker`](crate::Config::worker), and spawn [`run`](Self::run).
+/// Where there is an `InterruptExecutor` for network and connections, or a
+/// second core, the worker's place is below the interrupt or on that core:
+/// then it is interrupted, and nobody waits at all.
 pub struct Worker {
     state: Mutex<CriticalSectionRawMutex, RefCell<State>>,
     asked: AtomicWaker,
@@ -68,7 +70,7 @@ impl Worker {
             })
             .await;
             debug!("{} for peer {}", operation.name(), who.slot);
-            let outcome = operation.run();
+            let outcome = operation.run_in_slices().await;
             self.state.lock(|state| state.replace(State::Done(who, outcome)));
             self.done.wake();
             embassy_futures::yield_now().await;

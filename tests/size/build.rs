@@ -5,10 +5,10 @@ use std::{env, fs, path::PathBuf};
 /// Code and RAM of the MPS2 board, restricted to what an RP2040 has.
 const MPS2: &str = "MEMORY { FLASH : ORIGIN = 0, LENGTH = 2M\n RAM : ORIGIN = 0x20000000, LENGTH = 256K }\n";
 /// The RP2040 behind its second-stage boot loader, which the emulator skips.
-const RP2040: &str =
-    "MEMORY { FLASH : ORIGIN = 0x10000100, LENGTH = 2M - 0x100\n RAM : ORIGIN = 0x20000000, LENGTH = 256K }\n";
+const RP2040: &str = "MEMORY { FLASH : ORIGIN = 0x10000100, LENGTH = 2M - 0x100\n RAM : ORIGIN = 0x20000000, LENGTH = 256K }\n";
 /// QEMU's `virt`: one RAM, of which the upper part stands for that of a chip.
-const VIRT: &str = "MEMORY { FLASH : ORIGIN = 0x80000000, LENGTH = 2M\n RAM : ORIGIN = 0x80200000, LENGTH = 256K }
+const VIRT: &str =
+    "MEMORY { FLASH : ORIGIN = 0x80000000, LENGTH = 2M\n RAM : ORIGIN = 0x80200000, LENGTH = 256K }
 REGION_ALIAS(\"REGION_TEXT\", FLASH);
 REGION_ALIAS(\"REGION_RODATA\", FLASH);
 REGION_ALIAS(\"REGION_DATA\", RAM);

@@ -5,7 +5,8 @@
 import { RP2040 } from "rp2040js";
 
 const FLASH = 0x1000_0000;
-const VECTORS = FLASH + 0x100;
+/** Behind the second-stage boot loader. */
+export const VECTORS = FLASH + 0x100;
 const SYS_WRITEC = 0x03;
 const SYS_EXIT = 0x18;
 const SYS_ELAPSED = 0x30;
@@ -24,16 +25,21 @@ function* loaded(elf) {
   }
 }
 
+/** Puts an ELF file into a chip's flash. */
+export function loadElf(chip, elf) {
+  for (const { address, octets } of loaded(elf)) {
+    if (address < FLASH) throw new Error(`nothing but flash can be loaded, not ${address.toString(16)}`);
+    chip.flash.set(octets, address - FLASH);
+  }
+}
+
 /** Runs an ELF file to its end; returns what it printed and whether it succeeded. */
 export function runOnRp2040(elf) {
   const chip = new RP2040();
   const { core } = chip;
   let output = "";
   let success;
-  for (const { address, octets } of loaded(elf)) {
-    if (address < FLASH) throw new Error(`nothing but flash can be loaded, not ${address.toString(16)}`);
-    chip.flash.set(octets, address - FLASH);
-  }
+  loadElf(chip, elf);
   chip.onBreak = () => {
     const [operation, argument] = core.registers;
     if (operation === SYS_WRITEC) {

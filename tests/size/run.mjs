@@ -41,7 +41,7 @@ function check(name, ok, detail) {
 function build({ target, features }) {
   // A directory of its own where features differ: cargo replaces the program else.
   const dir = join(here, "target", features ?? "plain");
-  const args = ["build", "--quiet", "--release", "--locked", "--target", target, "--target-dir", dir];
+  const args = ["build", "--quiet", "--release", "--target", target, "--target-dir", dir];
   if (features) args.push("--features", features);
   execFileSync("cargo", args, { cwd: here, stdio: ["ignore", "inherit", "inherit"] });
   return (bin) => join(dir, target, "release", bin);

@@ -30,8 +30,8 @@ same_crates_as_bare() {
 for target in "${bare[@]}" "$hosted"; do
   check "$target is installed" need_target "$target"
   check "$target, default features" cargo build --quiet -p picortc --release --target "$target"
-  check "$target, data and rust-crypto" cargo build --quiet -p picortc --release --target "$target" \
-    --no-default-features --features data,rust-crypto
+  check "$target, data, rust-crypto and critical-section" cargo build --quiet -p picortc --release --target "$target" \
+    --no-default-features --features data,rust-crypto,critical-section
   check "$target, no feature std in the graph" no_std_feature "$target"
   echo "   $(graph "$target" | cut -d' ' -f1 | sort -u | wc -l) crates in the graph"
 done

@@ -318,19 +318,28 @@ pub trait KeyExchange: Sync {
     ///
     /// # Errors
     /// As [`generate`](Self::generate).
-    fn begin_generate(&self, rng: &mut Rng) -> Result<Option<(KxSecret, Computation)>, CryptoError> {
-        let _ = rng;
+    fn begin_generate(
+        &self,
+        rng: &mut Rng,
+        computation: &mut Computation,
+    ) -> Result<Option<KxSecret>, CryptoError> {
+        let _ = (rng, computation);
         Ok(None)
     }
 
     /// [`finish`](Self::finish) in steps, whose output is the shared secret;
-    /// `None` when it has none, or needs none.
+    /// `false` when it has none, or needs none.
     ///
     /// # Errors
     /// As [`finish`](Self::finish).
-    fn begin_finish(&self, secret: &KxSecret, peer: &[u8]) -> Result<Option<Computation>, CryptoError> {
-        let _ = (secret, peer);
-        Ok(None)
+    fn begin_finish(
+        &self,
+        secret: &KxSecret,
+        peer: &[u8],
+        computation: &mut Computation,
+    ) -> Result<bool, CryptoError> {
+        let _ = (secret, peer, computation);
+        Ok(false)
     }
 }
 
@@ -423,14 +432,19 @@ pub trait Signer: Sync {
     /// [`CryptoError::Invalid`] when the key is no P-256 scalar.
     fn sign(&self, key: &Secret<32>, digest: &[u8; 32]) -> Result<P256Signature, CryptoError>;
 
-    /// [`sign`](Self::sign) in steps, whose output is the signature; `None`
+    /// [`sign`](Self::sign) in steps, whose output is the signature; `false`
     /// when it has none, or needs none.
     ///
     /// # Errors
     /// As [`sign`](Self::sign).
-    fn begin_sign(&self, key: &Secret<32>, digest: &[u8; 32]) -> Result<Option<Computation>, CryptoError> {
-        let _ = (key, digest);
-        Ok(None)
+    fn begin_sign(
+        &self,
+        key: &Secret<32>,
+        digest: &[u8; 32],
+        computation: &mut Computation,
+    ) -> Result<bool, CryptoError> {
+        let _ = (key, digest, computation);
+        Ok(false)
     }
 }
 
@@ -463,7 +477,7 @@ pub trait Verifier: Sync {
     /// one.
     fn verify(&self, key: PublicKey<'_>, digest: &[u8], signature: &[u8]) -> Result<(), CryptoError>;
 
-    /// [`verify`](Self::verify) in steps, without output; `None` when it has
+    /// [`verify`](Self::verify) in steps, without output; `false` when it has
     /// none, or needs none.
     ///
     /// # Errors
@@ -473,9 +487,10 @@ pub trait Verifier: Sync {
         key: PublicKey<'_>,
         digest: &[u8],
         signature: &[u8],
-    ) -> Result<Option<Computation>, CryptoError> {
-        let _ = (key, digest, signature);
-        Ok(None)
+        computation: &mut Computation,
+    ) -> Result<bool, CryptoError> {
+        let _ = (key, digest, signature, computation);
+        Ok(false)
     }
 }
 

@@ -15,7 +15,7 @@
 //! | `flight` | our messages, until they have arrived |
 //! | `ack` | what arrived, as DTLS 1.3 tells it |
 //! | `keys`, `schedule` | key derivation of 1.2 and of 1.3 |
-//! | `operation` | public-key work, run here or elsewhere |
+//! | `operation`, `slices` | public-key work, run here or elsewhere, at once or with pauses |
 //! | `machine` | what both roles and versions share: the states in protocol order |
 //! | `client`, `server` | the two roles: the hellos of either version, and 1.2 |
 //! | `client_13`, `server_13`, `proof` | the rest of 1.3 |
@@ -38,6 +38,7 @@ mod runs;
 mod schedule;
 mod server;
 mod server_13;
+mod slices;
 
 #[cfg(all(test, feature = "rust-crypto"))]
 mod tests;

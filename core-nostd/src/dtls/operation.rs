@@ -61,7 +61,7 @@ impl PeerKey {
         self.kind
     }
 
-    fn get(&self) -> PublicKey<'_> {
+    pub(super) fn get(&self) -> PublicKey<'_> {
         match self.kind {
             KeyKind::P256 => PublicKey::P256(&self.octets),
             KeyKind::P384 => PublicKey::P384(&self.octets),
@@ -73,8 +73,8 @@ impl PeerKey {
 /// A public-key operation that a handshake waits for. It owns all it needs.
 #[derive(Debug)]
 pub struct Operation {
-    provider: &'static CryptoProvider,
-    job: Job,
+    pub(super) provider: &'static CryptoProvider,
+    pub(super) job: Job,
 }
 
 #[derive(Debug)]
@@ -131,7 +131,8 @@ impl Operation {
         }
     }
 
-    /// Does the work: the long part.
+    /// Does the work: the long part. [`run_in_slices`](Self::run_in_slices)
+    /// does it with pauses.
     pub fn run(self) -> Outcome {
         Outcome(self.try_run())
     }
@@ -177,7 +178,7 @@ impl Operation {
 }
 
 /// A share's room, filled with zeros.
-fn room() -> Share {
+pub(super) fn room() -> Share {
     let mut share = Share::new();
     // The new length is the capacity.
     let _ = share.resize(MAX_SHARE, 0);

@@ -16,11 +16,8 @@ struct Counting {
 }
 
 #[global_allocator]
-static HEAP: Counting = Counting {
-    heap: LlffHeap::empty(),
-    in_use: Mutex::new(Cell::new(0)),
-    peak: Mutex::new(Cell::new(0)),
-};
+static HEAP: Counting =
+    Counting { heap: LlffHeap::empty(), in_use: Mutex::new(Cell::new(0)), peak: Mutex::new(Cell::new(0)) };
 
 // SAFETY: every call is passed on to an allocator.
 unsafe impl GlobalAlloc for Counting {

@@ -1,6 +1,6 @@
 //! ECDSA over P-256 (FIPS 186-5, Section 6), in steps.
 
-use super::p256::{Multiplication, Point, Scalar, private_key};
+use super::p256::{Inversion, Multiplication, Point, Scalar, private_key};
 use super::words::{self, Words};
 use crate::crypto::{CryptoError, HashAlgorithm, Hashes, P256Signature};
 use der::asn1::UintRef;
@@ -15,8 +15,8 @@ pub(super) struct Signing {
     multiplication: Multiplication,
     /// The nonce's point.
     point: Option<Point>,
-    /// The point's x-coordinate.
-    x: Option<Words>,
+    /// The point's x-coordinate, and the nonce's inverse on its way.
+    x: Option<(Words, Inversion)>,
 }
 
 impl Drop for Signing {
@@ -40,17 +40,18 @@ impl Signing {
     }
 
     pub(super) fn step(&mut self) -> Option<Result<P256Signature, CryptoError>> {
-        if let Some(x) = self.x {
+        if let Some((x, inversion)) = &mut self.x {
+            let inverse = inversion.step()?;
             // "r = x mod n", "s = k^-1 * (e + r * d) mod n"
-            let r = Scalar::new(&x);
+            let r = Scalar::new(x);
             let sum = Scalar::new(&self.digest) + r * Scalar::new(&self.key);
-            let s = Scalar::new(&self.nonce).invert() * sum;
+            let s = inverse * sum;
             return Some(encode(&r.to_words(), &s.to_words()));
         }
         match self.point {
             None => self.point = self.multiplication.step(),
             Some(point) => match point.to_affine() {
-                Some((x, _)) => self.x = Some(x),
+                Some((x, _)) => self.x = Some((x, Inversion::new(Scalar::new(&self.nonce)))),
                 // The nonce is no multiple of the number of points.
                 None => return Some(Err(CryptoError::Invalid)),
             },
@@ -89,7 +90,7 @@ fn nonce(hashes: &dyn Hashes, key: &[u8; 32], digest: &[u8; 32]) -> Result<Words
 /// A signature being checked.
 pub(super) struct Verifying {
     r: Words,
-    s: Words,
+    inversion: Inversion,
     digest: Words,
     key: Point,
     multiplication: Option<Multiplication>,
@@ -102,7 +103,7 @@ impl Verifying {
         let (r, s) = decode(signature).ok_or(CryptoError::Invalid)?;
         Ok(Self {
             r,
-            s,
+            inversion: Inversion::new(Scalar::new(&s)),
             digest: words::from_be(digest.first_chunk().ok_or(CryptoError::Invalid)?),
             key: Point::from_sec1(key).ok_or(CryptoError::Invalid)?,
             multiplication: None,
@@ -119,7 +120,7 @@ impl Verifying {
             Some(multiplication) => self.sum = multiplication.step(),
             None => {
                 // "u = s^-1 * e mod n and v = s^-1 * r mod n"
-                let inverse = Scalar::new(&self.s).invert();
+                let inverse = self.inversion.step()?;
                 let u = (inverse * Scalar::new(&self.digest)).to_words();
                 let v = (inverse * Scalar::new(&self.r)).to_words();
                 self.multiplication = Some(Multiplication::of_point(u, v, &self.key));

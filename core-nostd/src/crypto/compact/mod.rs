@@ -45,9 +45,14 @@ pub type Output = P256Signature;
 /// A long computation that can be left after each step, and gone on with.
 ///
 /// A step takes a few milliseconds on a Cortex-M0+ at 125 MHz.
+///
+/// It has its place before it begins, so that a kilobyte of numbers need not
+/// move: [`new`](Self::new) makes the place, and what a suite of the provider
+/// begins there goes on with [`step`](Self::step).
 pub struct Computation(State);
 
 enum State {
+    Idle,
     Ladder {
         ladder: Ladder,
         secret: bool,
@@ -68,10 +73,22 @@ impl core::fmt::Debug for Computation {
     }
 }
 
+impl Default for Computation {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Computation {
+    /// The place for one.
+    pub const fn new() -> Self {
+        Self(State::Idle)
+    }
+
     /// Goes on a little; the result at the end.
     pub fn step(&mut self) -> Option<Result<Output, CryptoError>> {
         match &mut self.0 {
+            State::Idle => Some(Err(CryptoError::Unsupported)),
             State::Ladder { ladder, secret } => {
                 let u = ladder.step()?;
                 // "implementations MUST check whether the computed
@@ -100,7 +117,7 @@ impl Computation {
     ///
     /// # Errors
     /// As the operation that it is.
-    pub fn run(mut self) -> Result<Output, CryptoError> {
+    pub fn run(&mut self) -> Result<Output, CryptoError> {
         loop {
             if let Some(result) = self.step() {
                 return result;
@@ -108,9 +125,8 @@ impl Computation {
         }
     }
 
-    fn of_base(scalar: Words) -> Self {
-        let multiplication = Multiplication::of_base(scalar);
-        Self(State::Multiplication { multiplication, point: None, secret: false })
+    fn multiply(&mut self, multiplication: Multiplication, secret: bool) {
+        self.0 = State::Multiplication { multiplication, point: None, secret };
     }
 }
 
@@ -132,7 +148,8 @@ fn generate(
     rng: &mut Rng,
     share: &mut [u8],
 ) -> Result<(KxSecret, usize), CryptoError> {
-    let (secret, computation) = exchange.begin_generate(rng)?.ok_or(CryptoError::Unsupported)?;
+    let mut computation = Computation::new();
+    let secret = exchange.begin_generate(rng, &mut computation)?.ok_or(CryptoError::Unsupported)?;
     let public = computation.run()?;
     share.get_mut(..public.len()).ok_or(CryptoError::ShortBuffer)?.copy_from_slice(&public);
     Ok((secret, public.len()))
@@ -140,7 +157,8 @@ fn generate(
 
 /// Runs what [`KeyExchange::begin_finish`] begins.
 fn finish(exchange: &dyn KeyExchange, secret: &KxSecret, peer: &[u8]) -> Result<KxShared, CryptoError> {
-    let computation = exchange.begin_finish(secret, peer)?.ok_or(CryptoError::Unsupported)?;
+    let mut computation = Computation::new();
+    exchange.begin_finish(secret, peer, &mut computation)?;
     KxShared::new(&computation.run()?).ok_or(CryptoError::Invalid)
 }
 
@@ -161,16 +179,27 @@ impl KeyExchange for X25519 {
         finish(self, secret, peer)
     }
 
-    fn begin_generate(&self, rng: &mut Rng) -> Result<Option<(KxSecret, Computation)>, CryptoError> {
+    fn begin_generate(
+        &self,
+        rng: &mut Rng,
+        computation: &mut Computation,
+    ) -> Result<Option<KxSecret>, CryptoError> {
         let mut secret = KxSecret::zeroed(32);
         rng.fill(secret.as_mut_slice());
         let ladder = Ladder::new(octets(secret.as_slice())?, &x25519::BASE);
-        Ok(Some((secret, Computation(State::Ladder { ladder, secret: false }))))
+        computation.0 = State::Ladder { ladder, secret: false };
+        Ok(Some(secret))
     }
 
-    fn begin_finish(&self, secret: &KxSecret, peer: &[u8]) -> Result<Option<Computation>, CryptoError> {
+    fn begin_finish(
+        &self,
+        secret: &KxSecret,
+        peer: &[u8],
+        computation: &mut Computation,
+    ) -> Result<bool, CryptoError> {
         let ladder = Ladder::new(octets(secret.as_slice())?, octets(peer)?);
-        Ok(Some(Computation(State::Ladder { ladder, secret: true })))
+        computation.0 = State::Ladder { ladder, secret: true };
+        Ok(true)
     }
 }
 
@@ -191,19 +220,28 @@ impl KeyExchange for P256 {
         finish(self, secret, peer)
     }
 
-    fn begin_generate(&self, rng: &mut Rng) -> Result<Option<(KxSecret, Computation)>, CryptoError> {
+    fn begin_generate(
+        &self,
+        rng: &mut Rng,
+        computation: &mut Computation,
+    ) -> Result<Option<KxSecret>, CryptoError> {
         let secret = draw(rng)?;
-        let computation = Computation::of_base(scalar(&secret)?);
-        Ok(Some((KxSecret::new(secret.as_slice()).ok_or(CryptoError::Invalid)?, computation)))
+        computation.multiply(Multiplication::of_base(scalar(&secret)?), false);
+        KxSecret::new(secret.as_slice()).ok_or(CryptoError::Invalid).map(Some)
     }
 
-    fn begin_finish(&self, secret: &KxSecret, peer: &[u8]) -> Result<Option<Computation>, CryptoError> {
+    fn begin_finish(
+        &self,
+        secret: &KxSecret,
+        peer: &[u8],
+        computation: &mut Computation,
+    ) -> Result<bool, CryptoError> {
         let secret = p256::private_key(octets(secret.as_slice())?).ok_or(CryptoError::Invalid)?;
         // "peers MUST validate each other's public key" (RFC 8446, Section
         // 4.2.8.2).
         let peer = Point::from_sec1(peer).ok_or(CryptoError::Invalid)?;
-        let multiplication = Multiplication::of_point([0; 8], secret, &peer);
-        Ok(Some(Computation(State::Multiplication { multiplication, point: None, secret: true })))
+        computation.multiply(Multiplication::of_point([0; 8], secret, &peer), true);
+        Ok(true)
     }
 }
 
@@ -242,16 +280,25 @@ impl Signer for P256Signer {
     }
 
     fn public_key(&self, key: &Secret<32>) -> Result<[u8; 65], CryptoError> {
-        Computation::of_base(scalar(key)?).run()?.as_slice().try_into().map_err(|_| CryptoError::Invalid)
+        let mut computation = Computation::new();
+        computation.multiply(Multiplication::of_base(scalar(key)?), false);
+        computation.run()?.as_slice().try_into().map_err(|_| CryptoError::Invalid)
     }
 
     fn sign(&self, key: &Secret<32>, digest: &[u8; 32]) -> Result<P256Signature, CryptoError> {
-        self.begin_sign(key, digest)?.ok_or(CryptoError::Unsupported)?.run()
+        let mut computation = Computation::new();
+        self.begin_sign(key, digest, &mut computation)?;
+        computation.run()
     }
 
-    fn begin_sign(&self, key: &Secret<32>, digest: &[u8; 32]) -> Result<Option<Computation>, CryptoError> {
-        let signing = Signing::new(self.0, octets(key.as_slice())?, digest)?;
-        Ok(Some(Computation(State::Signing(signing))))
+    fn begin_sign(
+        &self,
+        key: &Secret<32>,
+        digest: &[u8; 32],
+        computation: &mut Computation,
+    ) -> Result<bool, CryptoError> {
+        computation.0 = State::Signing(Signing::new(self.0, octets(key.as_slice())?, digest)?);
+        Ok(true)
     }
 }
 
@@ -269,8 +316,9 @@ impl Verifier for EcdsaP256Sha256 {
     }
 
     fn verify(&self, key: PublicKey<'_>, digest: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
-        let computation = self.begin_verify(key, digest, signature)?;
-        computation.ok_or(CryptoError::Unsupported)?.run().map(drop)
+        let mut computation = Computation::new();
+        self.begin_verify(key, digest, signature, &mut computation)?;
+        computation.run().map(drop)
     }
 
     fn begin_verify(
@@ -278,8 +326,10 @@ impl Verifier for EcdsaP256Sha256 {
         key: PublicKey<'_>,
         digest: &[u8],
         signature: &[u8],
-    ) -> Result<Option<Computation>, CryptoError> {
+        computation: &mut Computation,
+    ) -> Result<bool, CryptoError> {
         let PublicKey::P256(key) = key else { return Err(CryptoError::Unsupported) };
-        Ok(Some(Computation(State::Verifying(Verifying::new(key, digest, signature)?))))
+        computation.0 = State::Verifying(Verifying::new(key, digest, signature)?);
+        Ok(true)
     }
 }

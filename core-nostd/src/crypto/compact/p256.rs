@@ -64,20 +64,15 @@ impl Element {
     pub(super) fn invert(self) -> Self {
         let mut exponent = P;
         exponent[0] -= 2;
-        power(self, ONE, &exponent)
-    }
-}
-
-/// `base` to the power of a public `exponent`.
-fn power<T: Copy + core::ops::Mul<Output = T>>(base: T, one: T, exponent: &Words) -> T {
-    let mut out = one;
-    for bit in (0..256).rev() {
-        out = out * out;
-        if (exponent[bit / 32] >> (bit % 32)) & 1 == 1 {
-            out = out * base;
+        let mut power = ONE;
+        for at in (0..256).rev() {
+            power = power * power;
+            if bit(&exponent, at) == 1 {
+                power = power * self;
+            }
         }
+        power
     }
-    out
 }
 
 /// What stands behind the operators takes references, so that no operand is
@@ -159,11 +154,40 @@ impl Scalar {
     pub(super) fn to_words(self) -> Words {
         (self * Self([1, 0, 0, 0, 0, 0, 0, 0])).0
     }
+}
 
-    pub(super) fn invert(self) -> Self {
+/// 1/a modulo n under way: a^(n - 2). Wiped when dropped.
+pub(super) struct Inversion {
+    base: Scalar,
+    power: Scalar,
+    /// How many bits of the exponent are still to do.
+    left: u32,
+}
+
+impl Drop for Inversion {
+    fn drop(&mut self) {
+        self.base.0.zeroize();
+        self.power.0.zeroize();
+    }
+}
+
+impl Inversion {
+    pub(super) fn new(of: Scalar) -> Self {
+        Self { base: of, power: Scalar::new(&[1, 0, 0, 0, 0, 0, 0, 0]), left: 256 }
+    }
+
+    /// Goes on a little; the inverse at the end.
+    pub(super) fn step(&mut self) -> Option<Scalar> {
         let mut exponent = N;
         exponent[0] -= 2;
-        power(self, Self::new(&[1, 0, 0, 0, 0, 0, 0, 0]), &exponent)
+        for _ in 0..64 {
+            self.left = self.left.saturating_sub(1);
+            self.power = self.power * self.power;
+            if bit(&exponent, self.left) == 1 {
+                self.power = self.power * self.base;
+            }
+        }
+        (self.left == 0).then_some(self.power)
     }
 }
 
@@ -298,8 +322,12 @@ pub(super) struct Multiplication {
     base: Words,
     /// What multiplies the other point.
     scalar: Words,
-    /// 1 to 8 times the other point.
-    multiples: Option<[Point; 8]>,
+    /// 1 to 8 times the other point, once the first step has made them of the
+    /// first.
+    multiples: [Point; 8],
+    multiplied: bool,
+    /// Whether there is another point.
+    by_point: bool,
     /// How many bits are still to do.
     left: u32,
 }
@@ -315,29 +343,47 @@ impl Drop for Multiplication {
 impl Multiplication {
     /// Begins `base * G`: 64 doublings.
     pub(super) fn of_base(base: Words) -> Self {
-        Self { sum: NEUTRAL, base, scalar: [0; 8], multiples: None, left: 64 }
+        Self {
+            sum: NEUTRAL,
+            base,
+            scalar: [0; 8],
+            multiples: [NEUTRAL; 8],
+            multiplied: true,
+            by_point: false,
+            left: 64,
+        }
     }
 
     /// Begins `base * G + scalar * point`: 256 doublings.
     pub(super) fn of_point(base: Words, scalar: Words, point: &Point) -> Self {
-        let mut multiples = [*point; 8];
-        let mut sum = *point;
-        for multiple in multiples.iter_mut().skip(1) {
-            sum = sum.add(point);
-            *multiple = sum;
+        Self {
+            sum: NEUTRAL,
+            base,
+            scalar,
+            multiples: [*point; 8],
+            multiplied: false,
+            by_point: true,
+            left: 257,
         }
-        Self { sum: NEUTRAL, base, scalar, multiples: Some(multiples), left: 257 }
     }
 
     /// Goes on a little; the sum at the end.
     pub(super) fn step(&mut self) -> Option<Point> {
+        if !self.multiplied {
+            let [point, others @ ..] = &mut self.multiples;
+            let mut sum = *point;
+            for multiple in others {
+                sum = sum.add(point);
+                *multiple = sum;
+            }
+            self.multiplied = true;
+            return None;
+        }
         for _ in 0..BITS.min(self.left) {
             self.left -= 1;
             self.sum = self.sum.double();
-            if let Some(multiples) = &self.multiples
-                && self.left.is_multiple_of(4)
-            {
-                self.sum = self.sum.add(&signed(multiples, digit(&self.scalar, self.left)));
+            if self.by_point && self.left.is_multiple_of(4) {
+                self.sum = self.sum.add(&signed(&self.multiples, digit(&self.scalar, self.left)));
             }
             if self.left < 64 {
                 self.sum = self.sum.add(&comb(&self.base, self.left));

@@ -80,7 +80,9 @@ fn keys_and_signatures_are_those_of_rust_crypto() {
 fn a_pause_after_every_step_changes_nothing() {
     let mut rng = Rng::new([4; 32]);
     let key = SIGNER.generate(&mut rng).unwrap();
-    let mut signing = SIGNER.begin_sign(&key, &[5; 32]).unwrap().unwrap();
+    let mut signing = Computation::new();
+    assert_eq!(signing.step(), Some(Err(CryptoError::Unsupported)));
+    assert_eq!(SIGNER.begin_sign(&key, &[5; 32], &mut signing), Ok(true));
     let mut steps = 0;
     let signature = loop {
         steps += 1;

@@ -8,14 +8,17 @@ extern crate alloc;
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::future::Future;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use picortc::crypto::rust_crypto::CHIP;
 use picortc::dtls::{Operation, Outcome};
 use picortc::env::{Instant, TransportContext, TransportProtocol};
 use picortc::peer::{
-    Limits, RTCDataChannelEvent, RTCDataChannelId, RTCEvent, RTCMessage, RTCMilestoneStep,
-    RTCPeerConnection, RTCPeerConnectionBuilder, RTCPeerConnectionEvent, RTCSdpType, SettingEngine,
+    Limits, RTCDataChannelEvent, RTCDataChannelId, RTCEvent, RTCMessage, RTCMilestoneStep, RTCPeerConnection,
+    RTCPeerConnectionBuilder, RTCPeerConnectionEvent, RTCSdpType, SettingEngine,
 };
 use picortc_size::{board, fail, in_use, peak, print, report, reset_peak, stack, start};
 
@@ -126,7 +129,13 @@ fn negotiate(now: Instant, offerer: &mut End, answerer: &mut End) {
 fn work(name: &str, end: &mut End, operation: Operation) -> Outcome {
     let what = operation.name();
     let mut meter = Meter::default();
-    let outcome = meter.run(|| operation.run());
+    let mut context = Context::from_waker(Waker::noop());
+    let mut future = pin!(operation.run_in_slices());
+    let outcome = loop {
+        if let Poll::Ready(outcome) = meter.run(|| future.as_mut().poll(&mut context)) {
+            break outcome;
+        }
+    };
     print(name);
     print("-");
     report(what, meter.total as u32);
