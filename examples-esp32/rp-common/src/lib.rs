@@ -1,0 +1,143 @@
+//! What the boards with an RP2040 or RP2350 share: the console, the identity,
+//! the temperature.
+#![no_std]
+
+mod console;
+
+pub use console::{Console, start_console};
+
+use core::cell::{Cell, RefCell};
+use core::fmt::Write;
+use embassy_rp::Peri;
+use embassy_rp::adc::{Adc, Blocking, Channel};
+use embassy_rp::peripherals::{ADC, ADC_TEMP_SENSOR};
+use embassy_time::Instant;
+use embedded_alloc::LlffHeap;
+use picortc_embassy::Config;
+use picortc_embassy::picortc::crypto::HashAlgorithm;
+use picortc_embassy::picortc::crypto::rust_crypto::CHIP;
+use picortc_embassy::picortc::dtls::Certificate;
+use picortc_embassy::picortc::env::Rng;
+use picortc_example_app::{Board, LIMITS};
+use static_cell::StaticCell;
+
+/// How many peers are served at once.
+pub const PEERS: usize = 2;
+/// The heap of the device, in octets: two peers, and what their descriptions
+/// take for a moment.
+pub const HEAP: usize = 112 * 1024;
+
+/// Takes memory for the heap. Once.
+#[macro_export]
+macro_rules! heap {
+    () => {{
+        static MEMORY: static_cell::ConstStaticCell<[u8; $crate::HEAP]> =
+            static_cell::ConstStaticCell::new([0; $crate::HEAP]);
+        let memory = MEMORY.take();
+        // SAFETY: the memory is the heap's alone, and this is called once.
+        unsafe { HEAP.init(memory.as_mut_ptr().addr(), memory.len()) };
+    }};
+}
+
+/// What is random on this board, from a seed that has entropy enough.
+#[derive(Debug)]
+pub struct Entropy(Rng);
+
+impl Entropy {
+    /// Condenses what a generator gave, whose bits may be worth a tenth of a
+    /// bit each: 4,096 of them make 256 good ones.
+    pub fn condense(raw: &[u8; 512]) -> Self {
+        let mut seed = [0; 32];
+        if let Ok(digest) = CHIP.hashes.hash(HashAlgorithm::Sha256, &[raw]) {
+            seed.copy_from_slice(&digest);
+        }
+        Self(Rng::new(seed))
+    }
+
+    /// A MAC address of one's own: locally administered, for one host.
+    pub fn mac(&mut self) -> [u8; 6] {
+        let [first, rest @ ..] = self.0.array::<6>();
+        let [a, b, c, d, e] = rest;
+        [first & 0xfc | 2, a, b, c, d, e]
+    }
+
+    /// A seed for the network stack.
+    pub fn network(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// What the device decides once. The identity is a new one at each start.
+    pub fn config(&mut self) -> Config {
+        let Ok(certificate) = Certificate::generate(&CHIP, &mut self.0) else {
+            panic!("no certificate could be made")
+        };
+        Config { port: 5000, limits: LIMITS, ..Config::new(self.0.array(), certificate) }
+    }
+
+    /// The PIN of the page: what the environment variable `PIN` was when this
+    /// was built, or six digits, new at each start.
+    pub fn pin(&mut self) -> &'static str {
+        if let Some(pin) = option_env!("PIN") {
+            return pin;
+        }
+        static PIN: StaticCell<heapless::String<6>> = StaticCell::new();
+        let pin = PIN.init(heapless::String::new());
+        // Six digits fit.
+        let _ = write!(pin, "{:06}", self.0.below(1_000_000));
+        pin
+    }
+}
+
+/// A board whose LED is switched by a function of its own.
+pub struct RpBoard<L> {
+    name: &'static str,
+    heap: &'static LlffHeap,
+    led: L,
+    lit: Cell<bool>,
+    sensor: RefCell<(Adc<'static, Blocking>, Channel<'static>)>,
+}
+
+impl<L: Fn(bool)> RpBoard<L> {
+    /// A board.
+    pub fn new(
+        name: &'static str,
+        heap: &'static LlffHeap,
+        led: L,
+        adc: Peri<'static, ADC>,
+        sensor: Peri<'static, ADC_TEMP_SENSOR>,
+    ) -> Self {
+        let adc = Adc::new_blocking(adc, embassy_rp::adc::Config::default());
+        let sensor = RefCell::new((adc, Channel::new_temp_sensor(sensor)));
+        Self { name, heap, led, lit: Cell::new(false), sensor }
+    }
+}
+
+impl<L: Fn(bool)> Board for RpBoard<L> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn set_led(&self, on: bool) {
+        if self.lit.replace(on) != on {
+            log::info!("LED {}", if on { "on" } else { "off" });
+        }
+        (self.led)(on);
+    }
+
+    /// "T = 27 - (ADC_voltage - 0.706)/0.001721" (RP2040 datasheet, Section
+    /// 4.9.5, at a reference of 3.3 V).
+    fn temperature(&self) -> i32 {
+        let (adc, sensor) = &mut *self.sensor.borrow_mut();
+        let microvolts = adc.blocking_read(sensor).map_or(706_000, |raw| i32::from(raw) * 3300 / 4096 * 1000);
+        270 - (microvolts - 706_000) * 10 / 1721
+    }
+
+    fn heap_used(&self) -> usize {
+        self.heap.used()
+    }
+}
+
+/// Milliseconds since the start, for the console.
+fn millis() -> u64 {
+    Instant::now().as_millis()
+}
