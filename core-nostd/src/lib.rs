@@ -15,6 +15,7 @@
 //! | 0 | [`wire`] | bytes to meaning and back: pure functions, no state, no time |
 //! | 1 | [`stun`] | client transactions and server replies |
 //! | 2 | [`ice`] | candidates, connectivity checks, nomination, consent |
+//! | 2 | `turn` | an allocation on a relay, permissions and channels |
 //! | 2 | [`dtls`] | handshake, records, exported keys |
 //! | 2 | [`mdns`] | names on the local link |
 //! | 2 | [`sctp`] | associations, ordered and partially reliable messages |
@@ -57,6 +58,8 @@ pub mod ice;
 pub mod mdns;
 #[cfg(feature = "data")]
 pub mod sctp;
+#[cfg(feature = "turn")]
+pub mod turn;
 #[cfg(feature = "turn-server")]
 pub mod turn_server;
 

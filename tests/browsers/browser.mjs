@@ -31,11 +31,11 @@ export function find(browser) {
 // shipped: host candidates are mDNS names), or one of these with plain
 // addresses and something switched off: "classical" (no post-quantum key
 // exchange), "dtls-1.2" (no later version; Chromium has no such switch).
-export async function launch(browser, addresses) {
+export async function launch(browser, addresses, extra = []) {
   const executablePath = find(browser);
   if (!executablePath) throw new Error(`no ${browser} found on PATH (tried ${NAMES[browser].join(", ")})`);
   const userDataDir = mkdtempSync(join(tmpdir(), `rig-${browser}-`));
-  const options = browser === "chromium" ? chromium(addresses) : firefox(addresses);
+  const options = browser === "chromium" ? chromium(addresses, extra) : firefox(addresses);
   const handle = await puppeteer.launch({
     browser: browser === "chromium" ? "chrome" : "firefox",
     executablePath,
@@ -68,7 +68,7 @@ export async function launch(browser, addresses) {
   };
 }
 
-function chromium(addresses) {
+function chromium(addresses, extra) {
   const args = [
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -82,7 +82,7 @@ function chromium(addresses) {
   if (addresses !== "default") off.push("WebRtcHideLocalIpsWithMdns");
   if (addresses === "classical") off.push("WebRtcPqcForDtls");
   if (off.length > 0) args.push(`--disable-features=${off.join(",")}`);
-  return { args };
+  return { args: [...args, ...extra] };
 }
 
 function firefox(addresses) {

@@ -2,16 +2,20 @@
 
 use crate::Options;
 use crate::multicast::Multicast;
-use crate::peer::{Fate, Peer};
+use crate::peer::{Fate, Peer, Wish};
 use crate::socket::{Received, Socket};
-use picortc::env::{Instant, TransportContext};
+use crate::streams::{News, Streams, What};
+use picortc::env::{Instant, TransportContext, TransportProtocol};
 use picortc::mdns;
-use picortc::peer::{ConnectionId, Demultiplexer, DemultiplexerError, DemultiplexerLimits, RTCSdpType};
+use picortc::peer::{
+    ConnectionId, Demultiplexer, DemultiplexerError, DemultiplexerLimits, RTCEvent, RTCSdpType,
+};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
 /// What the signalling asks for.
@@ -23,6 +27,14 @@ pub(crate) enum Command {
     OfferTo(String),
     /// The answer to our offer.
     Answered(u64, Result<String, String>),
+    /// A peer has opened a stream to us.
+    Accepted(TcpStream, String),
+}
+
+/// A description that waits for its candidates, and where it goes.
+enum Pending {
+    Answer(oneshot::Sender<Result<Answer, Refusal>>),
+    Offer(String),
 }
 
 /// An offer, for a new peer or for one that is known.
@@ -53,6 +65,9 @@ pub(crate) struct Hub {
     local: SocketAddr,
     commands: UnboundedSender<Command>,
     inbox: UnboundedReceiver<Command>,
+    streams: Streams,
+    news: Receiver<News>,
+    pending: HashMap<u64, (Pending, Instant)>,
     started: std::time::Instant,
     peers: HashMap<u64, Peer>,
     next_peer: u64,
@@ -69,6 +84,7 @@ impl Hub {
         socket: std::net::UdpSocket,
         commands: UnboundedSender<Command>,
         inbox: UnboundedReceiver<Command>,
+        (streams, news): (Streams, Receiver<News>),
     ) -> io::Result<Self> {
         let socket = Socket::new(socket)?;
         let local = socket.local_addr()?;
@@ -85,6 +101,9 @@ impl Hub {
             local,
             commands,
             inbox,
+            streams,
+            news,
+            pending: HashMap::new(),
             started,
             peers: HashMap::new(),
             next_peer: 1,
@@ -106,7 +125,8 @@ impl Hub {
         loop {
             let deadlines = self.peers.values().filter_map(|p| p.pc.poll_timeout());
             let names = self.multicast.as_ref().and_then(|m| m.mdns.poll_timeout());
-            let deadline = deadlines.chain(names).min();
+            let pending = self.pending.values().map(|p| p.1);
+            let deadline = deadlines.chain(names).chain(pending).min();
             let wait = deadline.map_or(Duration::from_secs(3600), |at| at.saturating_since(self.now()));
             let names = async {
                 match &self.multicast {
@@ -128,6 +148,7 @@ impl Hub {
                     self.receive().await?;
                 }
                 Some(command) = self.inbox.recv() => self.handle(command).await?,
+                Some(news) = self.news.recv() => self.hear(news).await?,
                 () = tokio::time::sleep(wait) => self.expire().await?,
             }
         }
@@ -135,7 +156,7 @@ impl Hub {
 
     /// Takes in what the socket has, then lets those peers go on.
     async fn receive(&mut self) -> io::Result<()> {
-        let mut touched = Vec::new();
+        let (mut touched, mut strangers) = (Vec::new(), Vec::new());
         let now = self.now();
         let count = match self.socket.try_receive(&mut self.received) {
             Ok(count) => count,
@@ -146,7 +167,10 @@ impl Hub {
         };
         for (from, datagram) in self.received.datagrams(count) {
             let path = TransportContext::udp(self.local, from);
-            let Some(connection) = self.demux.route(&path, datagram) else { continue };
+            let Some(connection) = self.demux.route(&path, datagram) else {
+                strangers.push((path, datagram.to_vec()));
+                continue;
+            };
             let Some(&id) = self.by_connection.get(&connection) else { continue };
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.pc.handle_read(now, path, datagram);
@@ -162,6 +186,25 @@ impl Hub {
         for id in touched {
             self.drive(id).await?;
         }
+        if !self.options.ice_server.is_empty() {
+            for (path, datagram) in strangers {
+                self.ask_all(path, &datagram).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is from none of the peers may be from a server that one of them has
+    /// asked: each knows its own transactions.
+    async fn ask_all(&mut self, path: TransportContext, datagram: &[u8]) -> io::Result<()> {
+        let now = self.now();
+        let ids: Vec<u64> = self.peers.keys().copied().collect();
+        for id in ids {
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.pc.handle_read(now, path, &mut datagram.to_vec());
+            }
+            self.drive(id).await?;
+        }
         Ok(())
     }
 
@@ -174,6 +217,10 @@ impl Hub {
                 peer.pc.handle_timeout(now);
             }
             self.drive(id).await?;
+        }
+        let waited: Vec<u64> = self.pending.iter().filter(|(_, p)| p.1 <= now).map(|(id, _)| *id).collect();
+        for id in waited {
+            self.describe(id);
         }
         self.find_names().await
     }
@@ -195,6 +242,65 @@ impl Hub {
         Ok(())
     }
 
+    /// Takes in what happened to a stream.
+    async fn hear(&mut self, news: News) -> io::Result<()> {
+        self.streams.note(&news);
+        let now = self.now();
+        let id = news.owner;
+        if let Some(peer) = self.peers.get_mut(&id) {
+            match news.what {
+                What::Opened(id, transport) => {
+                    peer.pc.handle_event(now, RTCEvent::StreamOpened { id, transport });
+                }
+                What::Failed(id) => peer.pc.handle_event(now, RTCEvent::StreamFailed { id }),
+                What::Octets(transport, mut octets) => peer.pc.handle_read(now, transport, &mut octets),
+                What::Closed(transport) => peer.pc.handle_event(now, RTCEvent::StreamClosed { transport }),
+                What::Room => {}
+                What::Resolved(id, found) if found.is_empty() => {
+                    peer.pc.handle_event(now, RTCEvent::ServerUnresolved { id });
+                }
+                What::Resolved(id, found) => {
+                    for addr in found {
+                        peer.pc.handle_event(now, RTCEvent::ServerResolved { id, addr: addr.ip() });
+                    }
+                }
+            }
+        }
+        self.drive(id).await
+    }
+
+    /// Does what a peer's connection wants.
+    fn grant(&mut self, id: u64) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        for wish in std::mem::take(&mut peer.wishes) {
+            match wish {
+                Wish::Stream(stream) => {
+                    if let Some(request) = peer.pc.stream_request(stream) {
+                        self.streams.open(id, stream, request);
+                    }
+                }
+                Wish::Close(path) => self.streams.close(id, &path),
+                Wish::Name(name) => {
+                    if let Some(host) = peer.pc.server_name_request(name) {
+                        self.streams.resolve(id, name, host);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a description off, with the candidates that there are.
+    fn describe(&mut self, id: u64) {
+        let Some((pending, _)) = self.pending.remove(&id) else { return };
+        let Some(peer) = self.peers.get(&id) else { return };
+        let sdp = peer.description();
+        match pending {
+            // Whoever asked may be gone.
+            Pending::Answer(reply) => drop(reply.send(Ok(Answer { sdp, peer: id.to_string() }))),
+            Pending::Offer(url) => self.post(id, url, sdp),
+        }
+    }
+
     /// Lets a peer say and send what it has; forgets it when it is gone.
     async fn drive(&mut self, id: u64) -> io::Result<()> {
         loop {
@@ -207,11 +313,17 @@ impl Hub {
                 multicast.send(now).await;
             }
             let fate = peer.serve(now);
-            let sent = send_all(peer, now, &self.socket, &mut self.buf).await?;
+            self.grant(id);
+            let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+            if self.pending.contains_key(&id) && peer.has_gathered() {
+                self.describe(id);
+            }
+            let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+            let sent = send_all(id, peer, now, &self.socket, &mut self.streams, &mut self.buf).await?;
             if let Fate::Gone(why) = fate {
                 println!("peer {id} gone: {why}");
                 peer.pc.close(now);
-                send_all(peer, now, &self.socket, &mut self.buf).await?;
+                send_all(id, peer, now, &self.socket, &mut self.streams, &mut self.buf).await?;
                 if let Some(multicast) = &mut self.multicast {
                     let _ = peer.pc.handle_mdns(now, &mut multicast.mdns);
                     multicast.send(now).await;
@@ -228,15 +340,31 @@ impl Hub {
     async fn handle(&mut self, command: Command) -> io::Result<()> {
         match command {
             Command::Offer(offer, reply) => {
-                let answer = self.answer(offer);
-                let id = answer.as_ref().ok().and_then(|a| a.peer.parse().ok());
-                // Whoever asked may be gone.
-                let _ = reply.send(answer);
-                if let Some(id) = id {
+                match self.answer(offer) {
+                    Ok(id) => {
+                        let until = self.now() + Duration::from_millis(self.options.gather_ms);
+                        self.pending.insert(id, (Pending::Answer(reply), until));
+                        self.drive(id).await?;
+                    }
+                    // Whoever asked may be gone.
+                    Err(refusal) => drop(reply.send(Err(refusal))),
+                }
+            }
+            Command::OfferTo(url) => {
+                if let Some(id) = self.offer_to(url) {
                     self.drive(id).await?;
                 }
             }
-            Command::OfferTo(url) => self.offer_to(url),
+            Command::Accepted(stream, ufrag) => {
+                let now = self.now();
+                let theirs = self.peers.iter_mut().find(|(_, p)| p.pc.local_ufrag() == ufrag);
+                if let Some((&id, peer)) = theirs
+                    && let Ok(transport) = self.streams.accept(id, stream, self.local)
+                {
+                    peer.pc.handle_event(now, RTCEvent::StreamOpened { id: None, transport });
+                    self.drive(id).await?;
+                }
+            }
             Command::Answered(id, Ok(sdp)) => {
                 let now = self.now();
                 if let Some(peer) = self.peers.get_mut(&id)
@@ -270,13 +398,15 @@ impl Hub {
     }
 
     fn forget(&mut self, id: u64) {
+        self.streams.close_all(id);
+        self.pending.remove(&id);
         if let Some(connection) = self.peers.remove(&id).and_then(|p| p.connection) {
             self.demux.remove(connection);
             self.by_connection.remove(&connection);
         }
     }
 
-    fn answer(&mut self, offer: Offer) -> Result<Answer, Refusal> {
+    fn answer(&mut self, offer: Offer) -> Result<u64, Refusal> {
         let refuse = |status, words: String| Refusal { status, words };
         let now = self.now();
         let (id, mut peer) = match offer.peer {
@@ -297,24 +427,34 @@ impl Hub {
         if answer.is_ok() || !is_new {
             self.keep(id, peer).map_err(|e| refuse(503, e.to_string()))?;
         }
-        let sdp = answer.map_err(|words| refuse(400, words))?;
-        Ok(Answer { sdp, peer: id.to_string() })
+        answer.map_err(|words| refuse(400, words))?;
+        Ok(id)
     }
 
-    fn offer_to(&mut self, url: String) {
+    fn offer_to(&mut self, url: String) -> Option<u64> {
         let id = self.next_peer;
         self.next_peer += 1;
         let now = self.now();
         let offered = Peer::new(id, now, self.local, &self.options)
             .map_err(|e| e.to_string())
-            .and_then(|mut peer| Ok((peer.offer(now, &self.options.label)?, peer)));
-        let (sdp, peer) = match offered {
-            Ok(offered) => offered,
-            Err(words) => return eprintln!("cannot make an offer: {words}"),
+            .and_then(|mut peer| peer.offer(now, &self.options.label).map(|()| peer));
+        let peer = match offered {
+            Ok(peer) => peer,
+            Err(words) => {
+                eprintln!("cannot make an offer: {words}");
+                return None;
+            }
         };
         if let Err(e) = self.keep(id, peer) {
-            return eprintln!("cannot make an offer: {e}");
+            eprintln!("cannot make an offer: {e}");
+            return None;
         }
+        let until = now + Duration::from_millis(self.options.gather_ms);
+        self.pending.insert(id, (Pending::Offer(url), until));
+        Some(id)
+    }
+
+    fn post(&self, id: u64, url: String, sdp: String) {
         let commands = self.commands.clone();
         std::thread::spawn(move || {
             let request = ureq::post(&url)
@@ -352,6 +492,7 @@ impl Hub {
                         ready?;
                         self.receive().await?;
                     }
+                    Some(news) = self.news.recv() => self.hear(news).await?,
                     () = tokio::time::sleep(wait) => self.expire().await?,
                 }
             }
@@ -360,21 +501,38 @@ impl Hub {
         // A peer that does not answer is not waited for.
         let _ = tokio::time::timeout(Duration::from_secs(1), closing).await;
         let now = self.now();
-        for peer in self.peers.values_mut() {
+        for (id, peer) in &mut self.peers {
             peer.pc.close(now);
             // Nobody is left to tell of an error.
-            let _ = send_all(peer, now, &self.socket, &mut self.buf).await;
+            let _ = send_all(*id, peer, now, &self.socket, &mut self.streams, &mut self.buf).await;
+            self.streams.close_all(*id);
         }
+        // What was written last is to leave.
+        tokio::task::yield_now().await;
     }
 }
 
 /// Sends all that a peer has to send; says whether there was anything.
-async fn send_all(peer: &mut Peer, now: Instant, socket: &Socket, buf: &mut [u8]) -> io::Result<bool> {
+async fn send_all(
+    id: u64,
+    peer: &mut Peer,
+    now: Instant,
+    socket: &Socket,
+    streams: &mut Streams,
+    buf: &mut [u8],
+) -> io::Result<bool> {
     let mut any = false;
-    while let Some(transmit) = peer.pc.poll_write_segments(now, buf, socket.max_segments()) {
+    // A stream that takes nothing more tells when it does.
+    while streams.have_room(id)
+        && let Some(transmit) = peer.pc.poll_write_segments(now, buf, socket.max_segments())
+    {
         any = true;
         let Some(octets) = buf.get(..transmit.len) else { break };
-        socket.send(&transmit, octets).await?;
+        if transmit.transport.transport_protocol == TransportProtocol::Udp {
+            socket.send(&transmit, octets).await?;
+        } else {
+            streams.write(id, &transmit.transport, octets);
+        }
     }
     Ok(any)
 }

@@ -6,18 +6,23 @@
 //! ```
 #![allow(clippy::disallowed_methods, reason = "programs around the core have a clock")]
 
+mod accept;
 mod bulk;
 mod http;
 mod hub;
 mod multicast;
 mod peer;
 mod socket;
+#[path = "../common/streams.rs"]
+mod streams;
 
 use clap::Parser;
 use hub::{Command, Hub};
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
+use streams::Streams;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 /// Data channels with browsers.
@@ -49,6 +54,32 @@ struct Options {
     /// Receive such a transfer, and tell the digest.
     #[arg(long)]
     receive: bool,
+    /// A STUN or TURN server: `stun:…`, `turn:…` or `turns:…`. May be given
+    /// several times.
+    #[arg(long, value_name = "URL")]
+    ice_server: Vec<String>,
+    /// The user name for TURN servers.
+    #[arg(long, default_value = "")]
+    username: String,
+    /// The password for TURN servers.
+    #[arg(long, default_value = "")]
+    credential: String,
+    /// Use relayed candidates only.
+    #[arg(long)]
+    relay_only: bool,
+    /// Wait so many milliseconds at most for servers before an answer or an
+    /// offer is sent.
+    #[arg(long, value_name = "MS", default_value_t = 5000)]
+    gather_ms: u64,
+    /// Trust the certificates in this file too, for TURN over TLS.
+    #[arg(long, value_name = "PEM")]
+    tls_ca: Option<String>,
+    /// Listen for ICE over TCP on the address for UDP too.
+    #[arg(long)]
+    tcp: bool,
+    /// No UDP at all, with --tcp or --relay-only.
+    #[arg(long)]
+    no_udp: bool,
     /// End after so many seconds.
     #[arg(long, value_name = "SECONDS")]
     exit_after: Option<u64>,
@@ -79,7 +110,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Some(url) = options.offer_to.clone() {
         commands.send(Command::OfferTo(url))?;
     }
-    let mut hub = Hub::new(options.clone(), socket, commands, inbox)?;
+    let local = socket.local_addr()?;
+    if options.tcp {
+        let listener = TcpListener::bind(local).await.map_err(|e| format!("cannot bind TCP {local}: {e}"))?;
+        tokio::spawn(accept::accept(listener, commands.clone()));
+    }
+    let streams = Streams::new(options.tls_ca.as_deref())?;
+    let mut hub = Hub::new(options.clone(), socket, commands, inbox, streams)?;
     let deadline = async {
         match options.exit_after {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,

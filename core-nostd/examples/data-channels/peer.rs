@@ -3,12 +3,13 @@
 use crate::Options;
 use crate::bulk::Bulk;
 use picortc::dtls::ProtocolVersion;
-use picortc::env::{Instant, TransportProtocol};
+use picortc::env::{Instant, TransportContext, TransportProtocol};
 use picortc::peer::{
-    ConnectionId, Limits, MulticastDnsMode, RTCDataChannelEvent, RTCDataChannelId, RTCDataChannelInit,
-    RTCDataChannelMessage, RTCDataChannelState, RTCDtlsTransportState, RTCEvent, RTCMessage,
-    RTCPeerConnection, RTCPeerConnectionBuilder, RTCPeerConnectionEvent, RTCPeerConnectionState,
-    RTCSctpTransportState, RTCSdpType, SettingEngine, WriteError,
+    ConnectionId, Limits, MulticastDnsMode, RTCConfiguration, RTCDataChannelEvent, RTCDataChannelId,
+    RTCDataChannelInit, RTCDataChannelMessage, RTCDataChannelState, RTCDtlsTransportState, RTCEvent,
+    RTCIceGatheringState, RTCIceServer, RTCIceTransportPolicy, RTCMessage, RTCPeerConnection,
+    RTCPeerConnectionBuilder, RTCPeerConnectionEvent, RTCPeerConnectionState, RTCSctpTransportState,
+    RTCSdpType, RTCServerNameId, RTCStreamId, SettingEngine, WriteError,
 };
 use std::collections::VecDeque;
 use std::error::Error;
@@ -27,7 +28,15 @@ pub(crate) struct Peer {
     bulk: Option<Bulk>,
     was_up: bool,
     /// The path that was told last.
-    path: Option<picortc::env::TransportContext>,
+    path: Option<TransportContext>,
+    pub(crate) wishes: Vec<Wish>,
+}
+
+/// What a connection wants of its surroundings.
+pub(crate) enum Wish {
+    Stream(RTCStreamId),
+    Close(TransportContext),
+    Name(RTCServerNameId),
 }
 
 /// A message, kept.
@@ -68,11 +77,25 @@ impl Peer {
             },
             ..SettingEngine::default()
         };
+        let urls: Vec<&str> = options.ice_server.iter().map(String::as_str).collect();
+        let servers =
+            [RTCIceServer { urls: &urls, username: &options.username, credential: &options.credential }];
+        let policy =
+            if options.relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
+        let configuration = RTCConfiguration {
+            ice_servers: if urls.is_empty() { &[] } else { &servers },
+            ice_transport_policy: policy,
+            ..RTCConfiguration::default()
+        };
         let mut pc = RTCPeerConnectionBuilder::new()
+            .with_configuration(configuration)
             .with_setting_engine(settings)
             .with_limits(Limits::DEFAULT)
             .build(now, seed)?;
-        pc.handle_event(now, RTCEvent::LocalAddressAdded { addr: local, protocol: TransportProtocol::Udp });
+        let protocols = [(TransportProtocol::Udp, !options.no_udp), (TransportProtocol::Tcp, options.tcp)];
+        for (protocol, _) in protocols.into_iter().filter(|(_, wanted)| *wanted) {
+            pc.handle_event(now, RTCEvent::LocalAddressAdded { addr: local, protocol });
+        }
         pc.handle_event(now, RTCEvent::EndOfLocalAddresses);
         for id in &options.negotiated {
             let init = RTCDataChannelInit { negotiated: Some(*id), ..RTCDataChannelInit::default() };
@@ -88,27 +111,36 @@ impl Peer {
             bulk: Bulk::new(options),
             was_up: false,
             path: None,
+            wishes: Vec::new(),
         })
     }
 
+    /// Whether there is nothing left to gather.
+    pub(crate) fn has_gathered(&self) -> bool {
+        self.pc.ice_gathering_state() == RTCIceGatheringState::Complete
+    }
+
+    /// Our description, with the candidates that are known by now.
+    pub(crate) fn description(&self) -> String {
+        self.pc.local_description().map(|d| d.sdp).unwrap_or_default()
+    }
+
     /// Answers an offer; an error is told in words.
-    pub(crate) fn answer(&mut self, now: Instant, offer: &str) -> Result<String, String> {
+    pub(crate) fn answer(&mut self, now: Instant, offer: &str) -> Result<(), String> {
         let applied = self.pc.set_remote_description(now, RTCSdpType::Offer, offer);
         applied.map_err(|e| format!("the offer is of no use: {e}"))?;
         if self.pc.candidate_section().is_none() {
             return Err("the offer has no section for data channels (m=application)".to_string());
         }
         let answer = self.pc.create_answer(None).map_err(|e| e.to_string())?;
-        self.pc.set_local_description(now, RTCSdpType::Answer, &answer.sdp).map_err(|e| e.to_string())?;
-        Ok(answer.sdp)
+        self.pc.set_local_description(now, RTCSdpType::Answer, &answer.sdp).map_err(|e| e.to_string())
     }
 
     /// Makes an offer with a channel.
-    pub(crate) fn offer(&mut self, now: Instant, label: &str) -> Result<String, String> {
+    pub(crate) fn offer(&mut self, now: Instant, label: &str) -> Result<(), String> {
         self.pc.create_data_channel(now, label, RTCDataChannelInit::default()).map_err(|e| e.to_string())?;
         let offer = self.pc.create_offer(None).map_err(|e| e.to_string())?;
-        self.pc.set_local_description(now, RTCSdpType::Offer, &offer.sdp).map_err(|e| e.to_string())?;
-        Ok(offer.sdp)
+        self.pc.set_local_description(now, RTCSdpType::Offer, &offer.sdp).map_err(|e| e.to_string())
     }
 
     /// Events and messages, until there are none.
@@ -169,6 +201,12 @@ impl Peer {
                     if !self.log {
                         println!("peer {} connected", self.name);
                     }
+                    if let (Some((ours, theirs)), Some(path)) =
+                        (self.pc.selected_types(), self.pc.selected_path())
+                    {
+                        let protocol = path.transport_protocol;
+                        self.tell(format_args!("pair {} {} {protocol:?}", ours.as_str(), theirs.as_str()));
+                    }
                 }
                 self.tell(format_args!("connection {state}"));
                 if let (RTCPeerConnectionState::Connected, Some(dtls)) =
@@ -183,6 +221,13 @@ impl Peer {
                 self.tell(format_args!("ICE {state}"))
             }
             RTCPeerConnectionEvent::OnDataChannel(event) => self.handle_channel(event),
+            RTCPeerConnectionEvent::OnStreamRequest(id) => self.wishes.push(Wish::Stream(id)),
+            RTCPeerConnectionEvent::OnStreamClose(path) => self.wishes.push(Wish::Close(path)),
+            RTCPeerConnectionEvent::OnServerNameRequest(id) => self.wishes.push(Wish::Name(id)),
+            RTCPeerConnectionEvent::OnIceCandidateErrorEvent(e) => {
+                let url = self.pc.ice_server_url(e.server).map_or("", |s| s.url);
+                eprintln!("peer {}: {url}: {} ({})", self.name, e.error_text(), e.error_code);
+            }
             RTCPeerConnectionEvent::OnMilestone(m) => {
                 self.tell(format_args!("{:?} after {} ms", m.step, m.millis))
             }

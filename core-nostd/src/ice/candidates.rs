@@ -207,6 +207,11 @@ impl Agent {
         &self.locals
     }
 
+    /// Those that the peer may be told of.
+    pub fn signalled_candidates(&self) -> impl Iterator<Item = &LocalCandidate> + Clone {
+        self.locals.iter().filter(|c| c.is_signalled() && self.may_use(c))
+    }
+
     /// Starts gathering: from now on candidates are announced.
     pub fn gather(&mut self) {
         if self.gathering == GatheringState::New {
@@ -389,6 +394,8 @@ impl Agent {
         self.pairs.retain(|p| !gone(&p.path));
         if self.selected.is_none() {
             self.select_best(env);
+            // Which tells the peer where we are now.
+            self.consent.hurry(env.now);
         }
         // What can be tried again is.
         self.pair_all(env);
@@ -401,6 +408,16 @@ impl Agent {
         if self.gathering == GatheringState::Gathering {
             self.gathering = GatheringState::Complete;
         }
+    }
+
+    /// Tells that more of them are to come before gathering is complete.
+    pub fn more_local_addresses(&mut self) {
+        self.local_ended = false;
+    }
+
+    /// Says whether only relayed candidates are told and used from now on.
+    pub fn set_relay_only(&mut self, relay_only: bool) {
+        self.config.relay_only = relay_only;
     }
 
     /// Whether no more local addresses are to come for now.

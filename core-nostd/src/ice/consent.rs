@@ -6,6 +6,11 @@ use crate::env::{Env, Instant, Transmit, TransportContext};
 use crate::wire::stun::TransactionId;
 use core::time::Duration;
 
+/// A path that is silent for so long while the peer is heard on another is left.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// And so often it is asked.
+const PROBE_INTERVAL: Duration = Duration::from_millis(200);
+
 /// Consent checks that may still be answered.
 const OUTSTANDING: usize = 8;
 
@@ -18,6 +23,9 @@ pub(super) struct Consent {
     granted: Instant,
     /// When anything authentic was last received.
     heard: Instant,
+    /// Since when the path is asked whether it still is there, because the
+    /// peer was heard on another.
+    probe: Option<Instant>,
     outstanding: heapless::Deque<(TransactionId, Instant), OUTSTANDING>,
     path: Option<TransportContext>,
 }
@@ -28,6 +36,7 @@ impl Consent {
         self.generation = generation;
         self.granted = env.now;
         self.heard = env.now;
+        self.probe = None;
         self.outstanding.clear();
         self.path = None;
         self.next = Some(env.now + randomized(env, config.consent_interval));
@@ -35,6 +44,24 @@ impl Consent {
 
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
+        self.probe = None;
+    }
+
+    /// Asks now, and again soon, whether the path is still there.
+    fn probe(&mut self, now: Instant) {
+        if self.probe.is_none() && self.heard < now {
+            self.probe = Some(now);
+            self.next = Some(now);
+        }
+    }
+
+    /// The next check goes out at once.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.next = self.next.map(|_| now);
+    }
+
+    fn probe_failed(&self, now: Instant) -> bool {
+        self.probe.is_some_and(|at| now - at >= PROBE_TIMEOUT)
     }
 
     /// The generation of a consent check that `id` is the answer to.
@@ -57,7 +84,9 @@ impl Agent {
         if self.consent.next.is_none_or(|at| env.now < at) {
             return None;
         }
-        self.consent.next = Some(env.now + randomized(env, self.config.consent_interval));
+        let probing = self.consent.probe.is_some();
+        let wait = if probing { PROBE_INTERVAL } else { randomized(env, self.config.consent_interval) };
+        self.consent.next = Some(env.now + wait);
         // "each ... STUN binding request ... a new transaction".
         let id = TransactionId(env.rng.array());
         if self.consent.outstanding.is_full() {
@@ -81,7 +110,7 @@ impl Agent {
     pub(super) fn handle_consent(&mut self, now: Instant, id: &TransactionId) {
         let sent = self.consent.outstanding.iter().find(|o| o.0 == *id).map(|o| o.1);
         self.consent.granted = now;
-        self.consent.heard = now;
+        self.consent.heard(now);
         self.consent.outstanding.clear();
         if let (Some(sent), Some(pair)) = (sent, self.selected_pair()) {
             pair.stats.responses_received += 1;
@@ -103,14 +132,25 @@ impl Agent {
         }
     }
 
+    /// The peer is heard on a pair that is not the selected one, and was not
+    /// before: perhaps it has moved. The selected one is asked.
+    pub(super) fn heard_elsewhere(&mut self, now: Instant, id: super::PairId) {
+        let other = self.selected.is_some_and(|s| s.nominated && s.id != id);
+        if other && !self.config.lite {
+            self.consent.probe(now);
+        }
+    }
+
     /// A controlling agent whose selected pair is silent goes over to another
-    /// that works, if there is one. The silent one has failed then, so that
-    /// this comes to an end.
+    /// that works, if there is one; either agent does when the peer is heard
+    /// there. The silent one has failed then, so that this comes to an end.
     pub(super) fn leave_silent(&mut self, env: &mut Env<'_>) {
         let silent = env.now - self.consent.heard >= self.config.disconnected_timeout;
-        let Some(selected) = self.selected.filter(|_| silent && self.controlling && !self.config.lite) else {
+        let leave = silent && self.controlling || self.consent.probe_failed(env.now);
+        let Some(selected) = self.selected.filter(|_| leave && !self.config.lite) else {
             return;
         };
+        self.consent.probe = None;
         let generation = self.generation;
         let works = |p: &super::Pair| p.id != selected.id && p.is_valid() && p.generation == generation;
         if self.pairs.iter().any(works) {
@@ -133,7 +173,8 @@ impl Agent {
         let disconnected = (self.state != ConnectionState::Disconnected)
             .then_some(self.consent.heard + self.config.disconnected_timeout);
         let next = if self.config.lite { None } else { self.consent.next };
-        [next, disconnected, Some(self.consent_until())].into_iter().flatten().min()
+        let probed = self.consent.probe.map(|at| at + PROBE_TIMEOUT);
+        [next, probed, disconnected, Some(self.consent_until())].into_iter().flatten().min()
     }
 
     /// When waiting for something to try is over.

@@ -363,6 +363,11 @@ impl Agent {
     /// Notes that `len` octets of data came along `path`: the peer is alive.
     pub fn note_received(&mut self, now: Instant, path: &TransportContext, len: usize) {
         let selected = self.selected.is_some_and(|s| s.path.same_path(path));
+        if !selected
+            && let Some(id) = self.pairs.iter().find(|p| p.is_valid() && p.path.same_path(path)).map(|p| p.id)
+        {
+            self.heard_elsewhere(now, id);
+        }
         let pair = if selected {
             self.consent.heard(now);
             self.selected_pair()

@@ -13,6 +13,7 @@ impl Agent {
     /// A pair has been found to work.
     pub(super) fn became_valid(&mut self, env: &mut Env<'_>, id: PairId) {
         self.first_valid_at.get_or_insert(env.now);
+        self.heard_elsewhere(env.now, id);
         let Some(pair) = self.pairs.iter().find(|p| p.id == id) else { return };
         if !self.controlling && pair.nominated_by_peer.is_some() {
             self.follow_nomination(env, id);
@@ -36,6 +37,7 @@ impl Agent {
             && other.priority > priority
             && other.nominated_by_peer.is_some_and(|at| env.now - at < NOMINATION_AGE)
         {
+            self.heard_elsewhere(env.now, id);
             return;
         }
         self.select(env, id, true);
@@ -77,7 +79,9 @@ impl Agent {
     /// The selected pair is gone: takes the best of those that work.
     pub(super) fn select_best(&mut self, env: &mut Env<'_>) {
         self.first_valid_at = None;
-        let best = self.pairs.iter().filter(|p| p.is_valid()).max_by_key(|p| p.priority).map(|p| p.id);
+        let rank = |p: &&super::Pair| (p.nominated_by_peer, p.priority);
+        let ours = if self.controlling { |p: &&super::Pair| (None, p.priority) } else { rank };
+        let best = self.pairs.iter().filter(|p| p.is_valid()).max_by_key(ours).map(|p| p.id);
         if let Some(id) = best {
             self.first_valid_at = Some(env.now);
             self.select(env, id, false);

@@ -397,6 +397,53 @@ fn a_new_address_takes_over_when_the_old_one_goes() {
     }
 }
 
+/// How long after a move the other end sends to where the mover is now.
+#[test]
+fn a_move_is_followed_within_two_seconds() {
+    for (mover, overlap, idle) in [
+        (0, true, 0),
+        (1, true, 0),
+        (0, false, 0),
+        (1, false, 0),
+        (0, true, 4),
+        (1, true, 4),
+        (0, false, 4),
+        (1, false, 4),
+    ] {
+        let mut net = Net::new(Config::default(), Config::default());
+        net.address(mover, "192.0.2.1:1");
+        net.address(1 - mover, "192.0.2.2:2");
+        net.signal_both();
+        assert!(net.run(LONG, |n| n.both(ConnectionState::Completed)));
+        net.run(Duration::from_secs(10 + idle), |_| false);
+        let go = |n: &mut Net| {
+            n.on(mover, |a, env| a.remove_local_address(env, addr("192.0.2.1:1"), TransportProtocol::Udp));
+        };
+        if overlap {
+            net.address(mover, "198.51.100.7:1");
+            net.run(Duration::from_secs(7), |_| false);
+            go(&mut net);
+        } else {
+            go(&mut net);
+            net.run(Duration::from_millis(300), |_| false);
+            net.address(mover, "198.51.100.7:1");
+        }
+        let from = net.now;
+        assert!(net.run(LONG, |n| {
+            let path = n.hosts[1 - mover].agent.selected_path();
+            path.is_some_and(|p| p.peer_addr == addr("198.51.100.7:1"))
+        }));
+        let gap = net.now - from;
+        assert!(gap < Duration::from_secs(2), "mover {mover}, overlap {overlap}, idle {idle}: {gap:?}");
+        let well = |s| matches!(s, ConnectionState::Connected | ConnectionState::Completed);
+        assert!(net.run(LONG, |n| n.hosts.iter().all(|h| well(h.agent.connection_state()))));
+        // And there it stays.
+        net.run(Duration::from_secs(60), |_| false);
+        assert_eq!(net.hosts[mover].agent.selected_path().unwrap().local_addr, addr("198.51.100.7:1"));
+        assert!(net.hosts.iter().all(|h| well(h.agent.connection_state())));
+    }
+}
+
 #[test]
 fn a_wrong_password_fails_and_is_told() {
     let mut net = Net::new(Config::default(), Config::default());

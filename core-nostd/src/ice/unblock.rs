@@ -36,7 +36,17 @@ impl Agent {
 
     /// Whether it is time to open streams: nothing else is left to begin with.
     pub fn wants_streams(&self, now: Instant) -> bool {
-        let fresh = |p: &Pair| !p.is_blocked() && matches!(p.state, PairState::Waiting | PairState::Frozen);
+        // A check over UDP gets a second chance before TCP is tried.
+        let fresh = |p: &Pair| {
+            !p.is_blocked()
+                && match p.state {
+                    PairState::Waiting | PairState::Frozen => true,
+                    PairState::InProgress => {
+                        !is_tcp(&p.path) && p.check.is_some_and(|c| c.transmissions() < 2)
+                    }
+                    PairState::Succeeded | PairState::Failed => false,
+                }
+        };
         self.selected.is_none()
             && self.streams_from.is_none_or(|at| now >= at)
             && !self.pairs.iter().any(fresh)
@@ -50,7 +60,7 @@ impl Agent {
 
     /// The pairs that were asked about and not answered, and their paths.
     pub fn asked(&self) -> impl Iterator<Item = (PairId, TransportContext)> {
-        self.pairs.iter().filter(|p| p.readiness == Readiness::Asked).map(|p| (p.id, p.path))
+        self.pairs.iter().filter(|p| p.readiness == Readiness::Asked && p.is_active()).map(|p| (p.id, p.path))
     }
 
     /// Whether a pair is still there.

@@ -1,10 +1,13 @@
 //! Construction: all memory that a connection will ever have.
 
 use super::configuration::{RTCConfiguration, RTCDtlsRole, RTCIceTransportPolicy, SettingEngine};
-use super::connection::{Counters, RTCPeerConnection};
+use super::connection::{AddressPolicy, Counters, RTCPeerConnection};
+use super::gather::Gatherer;
+use super::ice_servers::IceServerError;
 use super::jsep::Jsep;
 use super::limits::Limits;
 use super::mdns::{MulticastDnsMode, Names};
+use super::reconfigure::Policies;
 use super::signals::Signals;
 use super::streams::Streams;
 use crate::channel::Channels;
@@ -49,8 +52,8 @@ pub enum BuildError {
     NoCryptoProvider,
     /// A certificate could not be made.
     Certificate(CertificateError),
-    /// STUN and TURN servers, and the policy `relay`, are not supported yet.
-    IceServersUnsupported,
+    /// A STUN or TURN server is of no use.
+    IceServer(IceServerError),
     /// [`SettingEngine::mtu`] is below 576 octets.
     MtuTooSmall,
 }
@@ -63,9 +66,7 @@ impl core::fmt::Display for BuildError {
                 f.write_str("no crypto provider: enable the feature rust-crypto or give one to the builder")
             }
             Self::Certificate(e) => e.fmt(f),
-            Self::IceServersUnsupported => f.write_str(
-                "STUN and TURN servers, and the ICE transport policy relay, are not supported yet",
-            ),
+            Self::IceServer(e) => e.fmt(f),
             Self::MtuTooSmall => f.write_str("the MTU must be 576 octets at least"),
         }
     }
@@ -76,6 +77,12 @@ impl core::error::Error for BuildError {}
 impl From<OutOfMemory> for BuildError {
     fn from(_: OutOfMemory) -> Self {
         Self::OutOfMemory
+    }
+}
+
+impl From<IceServerError> for BuildError {
+    fn from(e: IceServerError) -> Self {
+        Self::IceServer(e)
     }
 }
 
@@ -137,11 +144,6 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
     pub fn build(self, now: Instant, seed: [u8; 32]) -> Result<RTCPeerConnection, BuildError> {
         let Self { configuration, settings, limits, provider } = self;
         let provider = provider.ok_or(BuildError::NoCryptoProvider)?;
-        if !configuration.ice_servers.is_empty()
-            || configuration.ice_transport_policy == RTCIceTransportPolicy::Relay
-        {
-            return Err(BuildError::IceServersUnsupported);
-        }
         if settings.mtu < 576 {
             return Err(BuildError::MtuTooSmall);
         }
@@ -176,7 +178,12 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
             RTCDtlsRole::Client => Setup::Active,
             RTCDtlsRole::Server => Setup::Passive,
         };
-        Ok(RTCPeerConnection {
+        let mut gather = Gatherer::new(&limits.gather, now)?;
+        gather.servers.set(configuration.ice_servers)?;
+        #[cfg(feature = "turn")]
+        let mut gather = gather.with_clients(provider.hashes, &limits.turn)?;
+        gather.relay_only = configuration.ice_transport_policy == RTCIceTransportPolicy::Relay;
+        let mut pc = RTCPeerConnection {
             now,
             ice,
             dtls: dtls::Connection::new(dtls_config, &limits.dtls)?,
@@ -186,9 +193,18 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
             signals: Signals::new(now),
             streams: Streams::new(&limits.streams)?,
             names: Names::new(settings.multicast_dns_mode, &limits.ice)?,
+            gather,
+            addresses: AddressPolicy {
+                include_loopback: settings.include_loopback_candidate,
+                filter: settings.address_filter,
+                nat_1to1: settings.nat_1to1,
+            },
+            policies: Policies {
+                bundle: configuration.bundle_policy,
+                pool_size: configuration.ice_candidate_pool_size,
+            },
             max_message_size: settings.sctp_max_message_size.min(limits.sctp.max_message_size),
             mtu: settings.mtu,
-            include_loopback: settings.include_loopback_candidate,
             answer_setup,
             rng,
             dtls_role: None,
@@ -200,6 +216,10 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
             wants_data: false,
             end_of_candidates: false,
             counters: Counters::default(),
-        })
+        };
+        if configuration.ice_candidate_pool_size > 0 {
+            pc.start_pool();
+        }
+        Ok(pc)
     }
 }

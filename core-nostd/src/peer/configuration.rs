@@ -3,6 +3,7 @@
 use crate::dtls::{Certificate, ProtocolVersion};
 use crate::peer::mdns::MulticastDnsMode;
 use crate::peer::state::state;
+use core::net::IpAddr;
 use core::time::Duration;
 
 /// The W3C's configuration dictionary (W3C WebRTC, Section 4.2.1). Plain data
@@ -81,6 +82,27 @@ pub enum RTCDtlsRole {
     Server,
 }
 
+/// A 1:1 NAT: an external address that stands for one of ours, port for port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Nat1To1 {
+    /// What the peer is told.
+    #[cfg_attr(feature = "defmt", defmt(Display2Format))]
+    pub external: IpAddr,
+    /// For which address of ours; `None` is every one of the same family.
+    #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
+    pub local: Option<IpAddr>,
+    /// Whether the host candidate is told with the external address instead of
+    /// its own; else there is a server-reflexive one besides.
+    pub replaces_host: bool,
+}
+
+impl Nat1To1 {
+    pub(super) fn is_for(&self, ip: IpAddr) -> bool {
+        self.local.map_or(self.external.is_ipv4() == ip.is_ipv4(), |local| local == ip)
+    }
+}
+
 /// Knobs below the W3C's interface, with the defaults that browsers have.
 #[derive(Debug, Clone, Copy)]
 pub struct SettingEngine {
@@ -91,6 +113,11 @@ pub struct SettingEngine {
     pub include_loopback_candidate: bool,
     /// What is done with candidates that are names of multicast DNS.
     pub multicast_dns_mode: MulticastDnsMode,
+    /// Which addresses of interfaces are used; `None` is all. (An application
+    /// that wants to go by interface tells only the addresses of those.)
+    pub address_filter: Option<fn(IpAddr) -> bool>,
+    /// Addresses under which a 1:1 NAT is known to present ours.
+    pub nat_1to1: [Option<Nat1To1>; 2],
     /// How long a path may be silent before it counts as disconnected.
     pub ice_disconnected_timeout: Duration,
     /// How long a path may be without consent before it has failed.
@@ -126,6 +153,8 @@ impl Default for SettingEngine {
             ice_lite: false,
             include_loopback_candidate: false,
             multicast_dns_mode: MulticastDnsMode::QueryOnly,
+            address_filter: None,
+            nat_1to1: [None; 2],
             ice_disconnected_timeout: Duration::from_secs(10),
             ice_failed_timeout: Duration::from_secs(30),
             ice_keepalive_interval: Duration::from_secs(5),

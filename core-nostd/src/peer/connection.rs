@@ -1,11 +1,13 @@
 //! The connection, and what can be asked of it.
 
-use super::configuration::RTCDtlsRole;
+use super::configuration::{Nat1To1, RTCDtlsRole};
 use super::data_channel::RTCDataChannel;
 use super::event::RTCEvent;
+use super::gather::Gatherer;
 use super::jsep::{Jsep, RTCSignalingState};
 use super::mdns::Names;
 use super::message::{RTCDataChannelMessage, RTCMessage};
+use super::reconfigure::Policies;
 use super::signals::Signals;
 use super::state::{
     RTCDtlsTransportState, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState,
@@ -14,10 +16,12 @@ use super::state::{
 use super::streams::Streams;
 use crate::channel::{ChannelError, Channels, RTCDataChannelId, RTCDataChannelInit, WriteError};
 use crate::dtls::{self, Certificate, Operation, Outcome};
-use crate::env::{Env, Instant, Rng, TransportContext};
-use crate::ice::{self, LocalCandidate};
+use crate::env::{Env, Instant, Rng, TransportContext, TransportProtocol};
+use crate::ice::{self, LocalCandidate, ServerCandidate};
 use crate::sctp;
+use crate::wire::candidate::CandidateType;
 use crate::wire::sdp::Setup;
+use core::net::{IpAddr, SocketAddr};
 
 /// A connection to one peer (W3C WebRTC, Section 4.4), without I/O.
 ///
@@ -45,9 +49,11 @@ pub struct RTCPeerConnection {
     pub(super) signals: Signals,
     pub(super) streams: Streams,
     pub(super) names: Names,
+    pub(super) gather: Gatherer,
+    pub(super) addresses: AddressPolicy,
+    pub(super) policies: Policies,
     pub(super) max_message_size: usize,
     pub(super) mtu: usize,
-    pub(super) include_loopback: bool,
     pub(super) answer_setup: Setup,
     pub(super) dtls_role: Option<dtls::Role>,
     pub(super) dtls_ended: Option<dtls::Event>,
@@ -63,6 +69,14 @@ pub struct RTCPeerConnection {
     /// Whether the end of candidates is to be told.
     pub(super) end_of_candidates: bool,
     pub(super) counters: Counters,
+}
+
+/// Which addresses become candidates, and how they are told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AddressPolicy {
+    pub(super) include_loopback: bool,
+    pub(super) filter: Option<fn(IpAddr) -> bool>,
+    pub(super) nat_1to1: [Option<Nat1To1>; 2],
 }
 
 /// What was received and not understood or not believed.
@@ -93,21 +107,42 @@ impl RTCPeerConnection {
         }
         let env = &mut Env::new(self.now, &mut self.rng);
         match event {
-            RTCEvent::LocalAddressAdded { addr, protocol } => {
-                if !addr.ip().is_loopback() || self.include_loopback {
-                    self.ice.add_local_address(env, addr, protocol, None);
-                }
-            }
+            RTCEvent::LocalAddressAdded { addr, protocol } => self.local_address_added(addr, protocol),
             RTCEvent::LocalAddressRemoved { addr, protocol } => {
                 self.ice.remove_local_address(env, addr, protocol);
+                self.local_address_removed(addr);
             }
-            RTCEvent::EndOfLocalAddresses => self.ice.end_of_local_addresses(),
+            RTCEvent::EndOfLocalAddresses => self.local_addresses_ended(),
+            RTCEvent::ServerResolved { id, addr } => self.server_resolved(id, addr),
+            RTCEvent::ServerUnresolved { id } => self.server_unresolved(id),
             RTCEvent::StreamOpened { id, transport } => self.stream_opened(id, transport),
             RTCEvent::StreamFailed { id } => self.stream_failed(id),
             RTCEvent::StreamClosed { transport } => self.stream_closed(&transport),
             RTCEvent::HiddenNameResolved { name, addr } => self.hidden_name_resolved(name, addr),
         }
         self.progress();
+    }
+
+    fn local_address_added(&mut self, addr: SocketAddr, protocol: TransportProtocol) {
+        let AddressPolicy { include_loopback, filter, nat_1to1 } = self.addresses;
+        if addr.ip().is_loopback() && !include_loopback || filter.is_some_and(|wanted| !wanted(addr.ip())) {
+            return;
+        }
+        let mapping = nat_1to1.into_iter().flatten().find(|m| m.is_for(addr.ip()));
+        let replaced = mapping.filter(|m| m.replaces_host).map(|m| m.external);
+        let env = &mut Env::new(self.now, &mut self.rng);
+        self.ice.add_local_address(env, addr, protocol, replaced);
+        if let Some(mapping) = mapping.filter(|m| !m.replaces_host && protocol == TransportProtocol::Udp) {
+            let candidate = ServerCandidate {
+                kind: CandidateType::ServerReflexive,
+                addr: SocketAddr::new(mapping.external, addr.port()),
+                base: addr,
+                related: Some(addr),
+                server: None,
+            };
+            self.ice.add_server_candidate(env, &candidate);
+        }
+        self.local_addresses_changed();
     }
 
     /// Makes a data channel (W3C WebRTC, Section 6.1.1). It opens when the
@@ -187,6 +222,7 @@ impl RTCPeerConnection {
             self.dtls.poll_timeout(),
             self.sctp.poll_timeout(),
             self.streams.poll_timeout(),
+            self.gather.poll_timeout(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -201,6 +237,7 @@ impl RTCPeerConnection {
         self.ice.handle_timeout(env);
         self.dtls.handle_timeout(env);
         self.sctp.handle_timeout(env);
+        self.gather_timeout();
         self.progress();
     }
 
@@ -317,6 +354,11 @@ impl RTCPeerConnection {
     /// The path that data takes, when there is one.
     pub fn selected_path(&self) -> Option<TransportContext> {
         self.ice.selected_path()
+    }
+
+    /// The types of the selected pair's candidates, ours first.
+    pub fn selected_types(&self) -> Option<(CandidateType, CandidateType)> {
+        self.ice.selected_types()
     }
 
     /// Whether ICE has shown that this peer is at the other end of `path`.

@@ -2,6 +2,7 @@
 
 use crate::channel::RTCDataChannelId;
 use crate::env::{TransportContext, TransportProtocol};
+use crate::peer::gather::RTCServerNameId;
 use crate::peer::jsep::RTCSignalingState;
 use crate::peer::state::{RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState};
 use crate::peer::streams::RTCStreamId;
@@ -30,6 +31,11 @@ pub enum RTCPeerConnectionEvent {
     OnConnectionStateChangeEvent(RTCPeerConnectionState),
     /// Something happened to a data channel.
     OnDataChannel(RTCDataChannelEvent),
+    /// A candidate could not be had from a server.
+    OnIceCandidateErrorEvent(RTCPeerConnectionIceErrorEvent),
+    /// The addresses of a server are wanted: see
+    /// [`server_name_request`](crate::peer::RTCPeerConnection::server_name_request).
+    OnServerNameRequest(RTCServerNameId),
     /// A stream should be opened: see
     /// [`stream_request`](crate::peer::RTCPeerConnection::stream_request).
     OnStreamRequest(RTCStreamId),
@@ -47,6 +53,43 @@ pub enum RTCPeerConnectionEvent {
 pub struct RTCPeerConnectionIceEvent {
     /// Which candidate; `None` when there are no more.
     pub candidate: Option<u16>,
+}
+
+/// Why a server gave no candidate (W3C WebRTC, Section 4.8.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RTCPeerConnectionIceErrorEvent {
+    /// Which URL: see
+    /// [`ice_server_url`](crate::peer::RTCPeerConnection::ice_server_url).
+    pub server: u8,
+    /// The address of ours that it was asked from; `None` for a stream, or
+    /// when its name has no address.
+    #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
+    pub address: Option<SocketAddr>,
+    /// The STUN error code, or 701 when the server could not be reached.
+    pub error_code: u16,
+}
+
+impl RTCPeerConnectionIceErrorEvent {
+    /// What the code means, in words of our own: what servers say is not
+    /// repeated.
+    pub const fn error_text(&self) -> &'static str {
+        match self.error_code {
+            300 => "the server names another one",
+            400 => "the server did not understand the request",
+            401 | 441 => "the server does not accept the username or the credential",
+            403 => "the server forbids it",
+            437 => "the server has another allocation for this address",
+            438 => "the server asks for one nonce after another",
+            440 | 443 => "the server does not relay this address family",
+            442 => "the server does not relay this transport",
+            486 => "the server has given this user all the allocations of its quota",
+            508 => "the server has no capacity left",
+            500..=599 => "the server has an error",
+            701 => "the server cannot be reached",
+            _ => "the server refuses",
+        }
+    }
 }
 
 /// What happened to a data channel.
@@ -138,6 +181,20 @@ pub enum RTCEvent {
     },
     /// Every address has been told: gathering may complete.
     EndOfLocalAddresses,
+    /// A server's name has this address. May be told for one address of IPv4
+    /// and one of IPv6.
+    ServerResolved {
+        /// The request.
+        id: RTCServerNameId,
+        /// The address.
+        #[cfg_attr(feature = "defmt", defmt(Display2Format))]
+        addr: IpAddr,
+    },
+    /// A server's name has no address.
+    ServerUnresolved {
+        /// The request.
+        id: RTCServerNameId,
+    },
     /// A stream is open.
     StreamOpened {
         /// The request that it is the answer to; `None` when a listener

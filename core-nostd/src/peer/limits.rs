@@ -26,6 +26,11 @@ pub struct Limits {
     pub channel: channel::Limits,
     /// Descriptions.
     pub jsep: super::jsep::Limits,
+    /// STUN and TURN servers.
+    pub gather: super::gather::Limits,
+    /// Allocations on relays.
+    #[cfg(feature = "turn")]
+    pub turn: crate::turn::Limits,
     /// TCP and TLS.
     pub streams: super::streams::Limits,
 }
@@ -38,6 +43,9 @@ impl Limits {
         sctp: sctp::Limits::TINY,
         channel: channel::Limits::TINY,
         jsep: super::jsep::Limits::TINY,
+        gather: super::gather::Limits::TINY,
+        #[cfg(feature = "turn")]
+        turn: crate::turn::Limits::TINY,
         streams: super::streams::Limits::TINY,
     };
 
@@ -48,6 +56,9 @@ impl Limits {
         sctp: sctp::Limits::DEFAULT,
         channel: channel::Limits::DEFAULT,
         jsep: super::jsep::Limits::DEFAULT,
+        gather: super::gather::Limits::DEFAULT,
+        #[cfg(feature = "turn")]
+        turn: crate::turn::Limits::DEFAULT,
         streams: super::streams::Limits::DEFAULT,
     };
 
@@ -58,6 +69,9 @@ impl Limits {
         sctp: sctp::Limits::SERVER,
         channel: channel::Limits::SERVER,
         jsep: super::jsep::Limits::SERVER,
+        gather: super::gather::Limits::SERVER,
+        #[cfg(feature = "turn")]
+        turn: crate::turn::Limits::SERVER,
         streams: super::streams::Limits::SERVER,
     };
 
@@ -65,7 +79,12 @@ impl Limits {
     /// the running contexts of its crypto provider (two to four kilobytes, the
     /// same for all limits).
     pub const fn heap_bytes(&self) -> usize {
-        self.ice.heap_bytes()
+        #[cfg(feature = "turn")]
+        let turn = self.turn.heap_bytes();
+        #[cfg(not(feature = "turn"))]
+        let turn = 0;
+        turn + self.gather.heap_bytes()
+            + self.ice.heap_bytes()
             + Names::heap_bytes(&self.ice)
             + self.dtls.heap_bytes()
             + self.sctp.heap_bytes()

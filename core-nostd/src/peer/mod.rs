@@ -8,6 +8,8 @@
 //! | `transmit` | datagrams out, in one fixed order |
 //! | `way` | how a datagram travels along its path |
 //! | `streams` | TCP and TLS, which the caller opens |
+//! | `gather` | STUN and TURN servers, and what they tell |
+//! | `relay` | allocations, and what goes through them |
 //! | `progress` | what one layer's state means for the next; events |
 //! | `negotiate` | offers, answers, candidates |
 //! | `data_channel` | a channel, seen through its connection |
@@ -21,6 +23,8 @@ mod connection;
 mod data_channel;
 mod demultiplexer;
 mod event;
+pub mod gather;
+mod ice_servers;
 pub mod jsep;
 mod limits;
 mod mdns;
@@ -28,6 +32,9 @@ mod message;
 mod negotiate;
 mod progress;
 mod receive;
+mod reconfigure;
+#[cfg(feature = "turn")]
+mod relay;
 mod signals;
 mod state;
 mod stats;
@@ -40,8 +47,8 @@ pub use crate::channel::{
 };
 pub use builder::{BuildError, RTCPeerConnectionBuilder};
 pub use configuration::{
-    RTCBundlePolicy, RTCConfiguration, RTCDtlsRole, RTCIceServer, RTCIceTransportPolicy, RTCRtcpMuxPolicy,
-    SettingEngine,
+    Nat1To1, RTCBundlePolicy, RTCConfiguration, RTCDtlsRole, RTCIceServer, RTCIceTransportPolicy,
+    RTCRtcpMuxPolicy, SettingEngine,
 };
 pub use connection::RTCPeerConnection;
 pub use data_channel::RTCDataChannel;
@@ -50,13 +57,16 @@ pub use demultiplexer::{
 };
 pub use event::{
     RTCDataChannelEvent, RTCEvent, RTCMilestone, RTCMilestoneStep, RTCPeerConnectionEvent,
-    RTCPeerConnectionIceEvent,
+    RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent,
 };
+pub use gather::RTCServerNameId;
+pub use ice_servers::{IceServerError, RTCIceServerUrl};
 pub use jsep::{RTCSdpType, RTCSignalingState};
 pub use limits::Limits;
 pub use mdns::MulticastDnsMode;
 pub use message::{RTCDataChannelMessage, RTCMessage};
 pub use negotiate::{Error, RTCAnswerOptions, RTCIceCandidateInit, RTCOfferOptions, RTCSessionDescription};
+pub use reconfigure::{ConfigurationError, RTCConfigurationInUse};
 pub use state::{
     RTCDtlsTransportState, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState,
     RTCSctpTransportState,

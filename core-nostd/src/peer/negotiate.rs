@@ -114,7 +114,7 @@ macro_rules! local {
             ufrag: credentials.ufrag(),
             password: credentials.pwd(),
             fingerprint: fingerprint(&$pc.dtls),
-            candidates: $pc.ice.local_candidates().iter().filter(|c| c.is_signalled()).map(Line),
+            candidates: $pc.ice.signalled_candidates().map(Line),
             end_of_candidates: $pc.ice.is_local_ended(),
             lite: $pc.ice.is_lite(),
             answer_setup: $pc.answer_setup,
@@ -182,6 +182,7 @@ impl RTCPeerConnection {
                 self.ice.set_controlling(true);
             }
             if matches!(changes.data, DataSection::Offered | DataSection::Accepted) {
+                self.start_gathering();
                 self.ice.gather();
             }
             if sdp_type != RTCSdpType::Offer {

@@ -19,6 +19,7 @@ impl RTCPeerConnection {
     /// Carries what happened in one layer on to the others. Cheap when
     /// nothing did.
     pub(super) fn progress(&mut self) {
+        self.progress_gather();
         self.progress_ice();
         self.progress_dtls();
         self.progress_sctp();
@@ -169,6 +170,14 @@ impl RTCPeerConnection {
         }
         if self.closed {
             self.streams.close_all();
+        }
+        if !self.closing
+            && let Some(event) = self.gather.poll_event()
+        {
+            return Some(event);
+        }
+        if !self.closed {
+            self.progress_streams();
         }
         if let Some(event) = self.streams.poll_event() {
             return Some(event);

@@ -20,8 +20,18 @@ impl RTCPeerConnection {
         self.progress();
     }
 
-    /// A datagram, by itself or from a stream.
+    /// A datagram, by itself or from a stream: a server's, or the peer's.
     pub(super) fn handle_datagram(&mut self, transport: &TransportContext, datagram: &mut [u8]) {
+        let server = !self.gather.tasks.is_empty()
+            && matches!(classify(datagram), Some(PacketKind::Stun | PacketKind::TurnChannel))
+            && self.handle_server(transport, datagram);
+        if !server {
+            self.handle_peer(transport, datagram);
+        }
+    }
+
+    /// A datagram of the peer, by itself, from a stream or through a relay.
+    pub(super) fn handle_peer(&mut self, transport: &TransportContext, datagram: &mut [u8]) {
         match classify(datagram) {
             Some(PacketKind::Stun) => {
                 self.ice.handle_read(&mut Env::new(self.now, &mut self.rng), transport, datagram);

@@ -14,6 +14,7 @@
 //! 4. It ends by [`StreamClosed`](super::RTCEvent::StreamClosed), or by
 //!    [`OnStreamClose`](super::RTCPeerConnectionEvent::OnStreamClose), which
 //!    asks the caller to close it.
+#![cfg_attr(not(feature = "turn"), allow(dead_code, unused_imports, reason = "for relays"))]
 
 use super::connection::RTCPeerConnection;
 use super::event::RTCPeerConnectionEvent;
@@ -56,6 +57,13 @@ impl Limits {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RTCStreamId(u32);
 
+impl RTCStreamId {
+    /// A number that no other request of the connection has.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// Where a stream is to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RTCStreamRequest<'a> {
@@ -84,6 +92,8 @@ pub(super) enum Purpose {
     Pair(PairId),
     /// A candidate pair, opened by the peer.
     Accepted,
+    /// The way to a server, of a task of gathering.
+    Server(u16),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +168,12 @@ impl Streams {
         Some(id)
     }
 
+    /// Asks for a stream. `false` when there is no place for it.
+    #[cfg(feature = "turn")]
+    pub(super) fn request(&mut self, now: Instant, purpose: Purpose, path: TransportContext) -> bool {
+        self.take(now, purpose, State::Wanted, path).is_some()
+    }
+
     fn is_full(&self) -> bool {
         self.places.iter().all(|s| s.state != State::Free)
     }
@@ -226,6 +242,7 @@ impl Streams {
 fn framing(purpose: Purpose) -> Framing {
     match purpose {
         Purpose::Pair(_) | Purpose::Accepted => Framing::Rfc4571,
+        Purpose::Server(_) => Framing::Stun,
     }
 }
 
@@ -235,9 +252,13 @@ impl RTCPeerConnection {
         let wanted = |s: &&Stream| s.id == id && matches!(s.state, State::Wanted | State::Opening);
         let stream = self.streams.places.iter().find(wanted)?;
         let ip = stream.path.local_addr.ip();
+        let peer = match stream.purpose {
+            Purpose::Server(task) => self.server_stream(task)?,
+            Purpose::Pair(_) | Purpose::Accepted => RTCStreamPeer::Addr(stream.path.peer_addr),
+        };
         Some(RTCStreamRequest {
             protocol: stream.path.transport_protocol,
-            peer: RTCStreamPeer::Addr(stream.path.peer_addr),
+            peer,
             local_ip: (!ip.is_unspecified()).then_some(ip),
         })
     }
@@ -268,6 +289,7 @@ impl RTCPeerConnection {
                     stream.state = State::Closing;
                 }
             }
+            Purpose::Server(task) => self.server_stream_opened(task, path),
             Purpose::Accepted => {}
         }
     }
@@ -278,6 +300,7 @@ impl RTCPeerConnection {
         stream.state = State::Free;
         match stream.purpose {
             Purpose::Pair(pair) => self.ice.fail_pair(&mut Env::new(self.now, &mut self.rng), pair),
+            Purpose::Server(task) => self.server_stream_failed(task),
             Purpose::Accepted => {}
         }
     }
@@ -285,12 +308,17 @@ impl RTCPeerConnection {
     pub(super) fn stream_closed(&mut self, path: &TransportContext) {
         if let Some(stream) = self.streams.open_mut(path) {
             stream.state = State::Free;
-            self.stream_lost(path);
+            let purpose = stream.purpose;
+            self.stream_lost(purpose, path);
         }
     }
 
-    fn stream_lost(&mut self, path: &TransportContext) {
-        self.ice.close_path(&mut Env::new(self.now, &mut self.rng), path);
+    fn stream_lost(&mut self, purpose: Purpose, path: &TransportContext) {
+        match purpose {
+            #[cfg(feature = "turn")]
+            Purpose::Server(task) => self.server_stream_lost(task),
+            _ => self.ice.close_path(&mut Env::new(self.now, &mut self.rng), path),
+        }
     }
 
     /// A piece of a stream: each datagram of it goes where one from UDP does.
@@ -313,24 +341,31 @@ impl RTCPeerConnection {
         }
         if !in_order && let Some(stream) = self.streams.open_mut(&path) {
             stream.state = State::Closing;
+            let purpose = stream.purpose;
             self.counters.unknown += 1;
-            self.stream_lost(&path);
+            self.stream_lost(purpose, &path);
         }
     }
 
     /// Asks for streams that are wanted, and closes those that nobody needs.
     pub(super) fn progress_streams(&mut self) {
-        for stream in self.streams.places.iter_mut().filter(|s| s.state == State::Open) {
-            let needed = match stream.purpose {
-                Purpose::Pair(_) => self.ice.uses_path(&stream.path),
-                Purpose::Accepted => self.ice.uses_path(&stream.path) || self.now < stream.since + GRACE,
+        for index in 0..self.streams.places.len() {
+            let Some(stream) = self.streams.places.get(index).filter(|s| s.state == State::Open) else {
+                continue;
             };
-            if !needed {
-                stream.state = State::Closing;
-            } else if self.ice.uses_path(&stream.path) {
+            let used = match stream.purpose {
+                Purpose::Pair(_) | Purpose::Accepted => self.ice.uses_path(&stream.path),
+                Purpose::Server(task) => self.wants_server_stream(task),
+            };
+            let waited_for = stream.purpose == Purpose::Accepted && self.now < stream.since + GRACE;
+            let Some(stream) = self.streams.places.get_mut(index) else { return };
+            if used {
                 stream.since = self.now;
+            } else if !waited_for {
+                stream.state = State::Closing;
             }
         }
+        self.request_server_streams();
         while !self.closing && !self.streams.is_full() && self.ice.wants_streams(self.now) {
             let tcp = |path: &TransportContext| path.transport_protocol == TransportProtocol::Tcp;
             let Some((pair, path)) = self.ice.next_blocked(tcp) else { return };

@@ -24,6 +24,11 @@ impl RTCPeerConnection {
                 return Some(transmit);
             }
         }
+        if !self.closing
+            && let Some(transmit) = self.poll_gather(buf)
+        {
+            return Some(transmit);
+        }
         if let Some((path, head)) = self.selected_way() {
             if let Some(len) = self.poll_dtls(buf, head) {
                 return self.wrap(path, buf, len);
@@ -96,6 +101,11 @@ impl RTCPeerConnection {
         let goodbye = self.selected_way().and_then(|(path, head)| {
             let len = self.poll_dtls(buf, head)?;
             self.wrap(path, buf, len)
+        });
+        #[cfg(feature = "turn")]
+        let goodbye = goodbye.or_else(|| {
+            self.release_relays();
+            self.poll_relays(buf)
         });
         if goodbye.is_none() {
             self.ice.close();

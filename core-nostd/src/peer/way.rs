@@ -2,15 +2,27 @@
 //! wrapped for a relay.
 
 use super::connection::RTCPeerConnection;
+#[cfg(feature = "turn")]
+use crate::env::Env;
 use crate::env::{Transmit, TransportContext, TransportProtocol};
 use crate::wire::turn::RFC4571_HEADER_LEN;
+
+/// The most that a relay adds: a Send indication to an IPv6 peer, and its
+/// padding.
+const RELAY_OVERHEAD: usize = 48 + 3;
 
 impl RTCPeerConnection {
     /// Octets to leave free in front of a datagram along `path`; `None` when
     /// nothing can be sent along it now.
     pub(super) fn head_room(&self, path: &TransportContext) -> Option<usize> {
         match path.transport_protocol {
-            TransportProtocol::Udp => Some(0),
+            TransportProtocol::Udp => {
+                #[cfg(feature = "turn")]
+                if let Some(relay) = self.gather.relay_at(path.local_addr) {
+                    return relay.head_room(path.peer_addr);
+                }
+                Some(0)
+            }
             TransportProtocol::Tcp | TransportProtocol::Tls => {
                 self.streams.framing(path).map(|framing| framing.head_room())
             }
@@ -20,6 +32,9 @@ impl RTCPeerConnection {
     /// The most octets that [`wrap`](Self::wrap) adds to what the layers above
     /// write, by what is known of this connection's candidates.
     pub(super) fn way_overhead(&self) -> usize {
+        if self.gather.servers.has_turn() {
+            return RELAY_OVERHEAD;
+        }
         if self.ice.local_candidates().iter().any(|c| c.tcp_type.is_some()) { RFC4571_HEADER_LEN } else { 0 }
     }
 
@@ -27,7 +42,20 @@ impl RTCPeerConnection {
     /// [`head_room`](Self::head_room) octets in `buf`.
     pub(super) fn wrap(&mut self, path: TransportContext, buf: &mut [u8], len: usize) -> Option<Transmit> {
         match path.transport_protocol {
-            TransportProtocol::Udp => Some(Transmit::datagram(path, len)),
+            TransportProtocol::Udp => {
+                #[cfg(feature = "turn")]
+                if let Some(relay) = self.gather.relay_at(path.local_addr) {
+                    let env = &mut Env::new(self.now, &mut self.rng);
+                    let len = relay.wrap(env, path.peer_addr, buf, len)?;
+                    let path = TransportContext { dscp: path.dscp, ecn: path.ecn, ..*relay.path() };
+                    if path.transport_protocol == TransportProtocol::Udp {
+                        return Some(Transmit::datagram(path, len));
+                    }
+                    let len = self.streams.framing(&path)?.write(buf, len).ok()?;
+                    return Some(Transmit::datagram(path, len));
+                }
+                Some(Transmit::datagram(path, len))
+            }
             TransportProtocol::Tcp | TransportProtocol::Tls => {
                 let len = self.streams.framing(&path)?.write(buf, len).ok()?;
                 Some(Transmit::datagram(path, len))

@@ -1,8 +1,12 @@
 //! STUN transactions (RFC 8489, Section 6.2.1): when a request is sent again,
 //! and when it is given up; and its datagrams on a stream.
 
+#[cfg(feature = "turn")]
+mod credentials;
 mod stream;
 
+#[cfg(feature = "turn")]
+pub use credentials::long_term_key;
 pub use stream::Deframer;
 
 use crate::env::{Instant, Rng};
@@ -95,6 +99,11 @@ impl Transaction {
     /// answer may be one to an earlier transmission.
     pub fn round_trip(&self, now: Instant) -> Option<Duration> {
         (self.sent == 1).then(|| now - self.last_sent)
+    }
+
+    /// How often the request was sent.
+    pub fn transmissions(&self) -> u8 {
+        self.sent
     }
 
     /// Whether the request was sent at least once.

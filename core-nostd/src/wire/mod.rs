@@ -6,6 +6,7 @@ pub mod dcep;
 pub mod demux;
 pub mod dns;
 pub mod dtls;
+pub mod ice_url;
 mod reader;
 pub mod sctp;
 pub mod sdp;

@@ -15,6 +15,7 @@
 use super::{Malformed, Reader, ShortBuffer, Writer};
 use crate::crypto::{HashAlgorithm, Hashes, constant_time_eq};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::ops::Range;
 
 /// Octets of the header.
 pub const HEADER_LEN: usize = 20;
@@ -250,6 +251,11 @@ impl<'a> Message<'a> {
         Some(SocketAddr::new(ip, port))
     }
 
+    /// Where in the message the value of an attribute lies.
+    pub fn range(&self, wanted: AttributeType) -> Option<Range<usize>> {
+        self.protected().find(|a| a.kind == wanted).map(|a| a.at + 4..a.at + 4 + a.value.len())
+    }
+
     /// The code of an ERROR-CODE. The reason phrase is for people, and from a
     /// stranger: it is not read.
     pub fn error_code(&self) -> Option<u16> {
@@ -373,6 +379,19 @@ impl<'a> Builder<'a> {
         }
         self.w.close(open)?;
         let len = self.w.len() - start;
+        self.w.zeros(len.next_multiple_of(4) - len)?;
+        self.set_length(0)
+    }
+
+    /// Appends an attribute whose `len` octets of value lie in the buffer
+    /// already, behind the room for its header.
+    ///
+    /// # Errors
+    /// [`ShortBuffer`].
+    pub fn attribute_in_place(&mut self, kind: AttributeType, len: usize) -> Result<(), ShortBuffer> {
+        self.w.u16(kind.0)?;
+        self.w.u16(u16::try_from(len).map_err(|_| ShortBuffer)?)?;
+        self.w.reserve(len)?;
         self.w.zeros(len.next_multiple_of(4) - len)?;
         self.set_length(0)
     }

@@ -14,7 +14,7 @@
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //! ```
 
-use super::stun::{AttributeType, HEADER_LEN, MAGIC_COOKIE, Message};
+use super::stun::{AttributeType, Builder, Class, HEADER_LEN, MAGIC_COOKIE, Message, Method, TransactionId};
 use super::{Malformed, Reader, ShortBuffer, Writer};
 use core::net::{IpAddr, SocketAddr};
 use core::ops::Range;
@@ -147,6 +147,29 @@ pub fn channel_data(datagram: &[u8]) -> Result<(ChannelNumber, Range<usize>), Ma
     Ok((channel, CHANNEL_HEADER_LEN..CHANNEL_HEADER_LEN + data.len()))
 }
 
+/// Octets in front of the data of a Send indication to `peer`.
+pub const fn send_head_room(peer: SocketAddr) -> usize {
+    HEADER_LEN + 4 + if peer.is_ipv4() { 8 } else { 20 } + 4
+}
+
+/// Wraps in place the `len` octets of data that lie behind
+/// [`send_head_room`] octets in `buf` as a Send indication (RFC 8656, Section
+/// 11.1); returns its length.
+///
+/// # Errors
+/// [`ShortBuffer`].
+pub fn write_send(
+    buf: &mut [u8],
+    id: TransactionId,
+    peer: SocketAddr,
+    len: usize,
+) -> Result<usize, ShortBuffer> {
+    let mut b = Builder::new(buf, Class::Indication, Method::SEND, id)?;
+    b.xor_address(AttributeType::XOR_PEER_ADDRESS, peer)?;
+    b.attribute_in_place(AttributeType::DATA, len)?;
+    Ok(b.finish())
+}
+
 /// How the datagrams on a stream are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -246,7 +269,6 @@ impl Framing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::stun::{Builder, Class, Method, TransactionId};
 
     #[test]
     fn channel_data_reads_as_it_was_written() {
@@ -262,6 +284,24 @@ mod tests {
         }
         assert_eq!(channel_header(channel, 65536), Err(ShortBuffer));
         assert_eq!(Framing::Stun.write(&mut [0; 11], 9), Err(ShortBuffer));
+    }
+
+    #[test]
+    fn a_send_indication_is_put_around_the_data_where_it_lies() {
+        for (peer, head) in [("192.0.2.7:9", 36), ("[2001:db8::7]:9", 48)] {
+            let peer = peer.parse().unwrap();
+            assert_eq!(send_head_room(peer), head);
+            let mut buf = [0xee; 64];
+            buf[head..head + 5].copy_from_slice(b"hello");
+            let n = write_send(&mut buf, TransactionId([4; 12]), peer, 5).unwrap();
+            assert_eq!(n, head + 8);
+            let m = Message::parse(&buf[..n]).unwrap();
+            assert_eq!((m.class, m.method), (Class::Indication, Method::SEND));
+            assert_eq!(m.xor_address(AttributeType::XOR_PEER_ADDRESS), Some(peer));
+            assert_eq!(m.range(AttributeType::DATA), Some(head..head + 5));
+            assert_eq!(buf[head..head + 8], *b"hello\0\0\0");
+            assert_eq!(write_send(&mut buf[..head + 7], TransactionId([4; 12]), peer, 5), Err(ShortBuffer));
+        }
     }
 
     #[test]

@@ -1,0 +1,231 @@
+//! Relays: allocations that servers give, and what goes through them.
+
+use super::connection::RTCPeerConnection;
+use super::gather::{Gatherer, TaskState, UNREACHABLE, nowhere};
+use crate::env::{Env, Instant, Transmit, TransportContext, TransportProtocol};
+use crate::ice::{CandidateServer, ServerCandidate};
+use crate::mem::{FixedVec, OutOfMemory};
+use crate::turn::{Client, Event, Limits, Permission, Received};
+use crate::wire::candidate::CandidateType;
+use core::net::SocketAddr;
+
+impl Gatherer {
+    /// Adds the memory for allocations.
+    pub(super) fn with_clients(
+        mut self,
+        hashes: &'static dyn crate::crypto::Hashes,
+        limits: &Limits,
+    ) -> Result<Self, OutOfMemory> {
+        self.clients = FixedVec::new(limits.allocations)?;
+        for _ in 0..limits.allocations {
+            self.clients.push(Client::new(hashes, limits)?).map_err(|_| OutOfMemory)?;
+        }
+        Ok(self)
+    }
+
+    /// The client whose relayed address this is.
+    pub(super) fn relay_at(&self, addr: SocketAddr) -> Option<&Client> {
+        self.clients.iter().find(|c| !c.is_idle() && c.relayed().any(|r| r == addr))
+    }
+
+    fn relay_at_mut(&mut self, addr: SocketAddr) -> Option<&mut Client> {
+        self.clients.iter_mut().find(|c| !c.is_idle() && c.relayed().any(|r| r == addr))
+    }
+}
+
+impl RTCPeerConnection {
+    /// Asks the server of a task for an allocation.
+    pub(super) fn allocate(&mut self, id: u16, at: Instant) {
+        let gather = &mut self.gather;
+        let Some(task) = gather.tasks.iter_mut().find(|t| t.id == id) else { return };
+        let Some(server) = gather.servers.get(task.server) else {
+            task.state = TaskState::Failed;
+            return;
+        };
+        let (username, credential) = gather.servers.login(server);
+        let free = gather.clients.iter().position(|c| c.is_idle());
+        let client = free.and_then(|i| Some((i, gather.clients.get_mut(i)?)));
+        let Some((index, client)) = client else {
+            // More than the limits allow.
+            (task.state, task.error) = (TaskState::Failed, Some(UNREACHABLE));
+            return;
+        };
+        let env = &mut Env::new(self.now, &mut self.rng);
+        let begun = client.allocate(env, at, task.path, username.as_bytes(), credential.as_bytes());
+        task.state = if begun { TaskState::Relay(index as u8) } else { TaskState::Failed };
+    }
+
+    /// Allocations whose task is gone are given back.
+    pub(super) fn release_strays(&mut self) {
+        let gather = &mut self.gather;
+        for (index, client) in gather.clients.iter_mut().enumerate() {
+            let owned = gather
+                .tasks
+                .iter()
+                .any(|t| matches!(t.state, TaskState::Relay(c) if usize::from(c) == index));
+            if owned || client.is_idle() {
+                continue;
+            }
+            for relayed in client.relayed() {
+                let env = &mut Env::new(self.now, &mut self.rng);
+                self.ice.remove_local_address(env, relayed, TransportProtocol::Udp);
+            }
+            client.release();
+        }
+    }
+
+    /// What happened to allocations, and what pairs want of them.
+    pub(super) fn progress_relays(&mut self) {
+        for index in 0..self.gather.clients.len() {
+            while let Some(event) = self.gather.clients.get_mut(index).and_then(Client::poll_event) {
+                self.handle_relay_event(index, event);
+            }
+        }
+        if self.gather.clients.iter().all(|c| c.relayed().next().is_none()) {
+            return;
+        }
+        while self.ice.next_blocked(|path| path.transport_protocol == TransportProtocol::Udp).is_some() {}
+        let mut at = 0;
+        loop {
+            let udp = |(_, p): &(_, TransportContext)| p.transport_protocol == TransportProtocol::Udp;
+            let next = self.ice.asked().filter(udp).nth(at);
+            let Some((pair, path)) = next else { break };
+            let env = &mut Env::new(self.now, &mut self.rng);
+            let client = self.gather.relay_at_mut(path.local_addr);
+            match client.and_then(|c| c.permit(env, path.peer_addr)) {
+                Some(Permission::Granted) => {
+                    self.ice.open_pair(env, pair, path);
+                }
+                Some(Permission::Asked) => at += 1,
+                Some(Permission::Refused) | None => {
+                    self.ice.fail_pair(env, pair);
+                }
+            }
+        }
+        if let Some(path) = self.ice.selected_path()
+            && let Some(client) = self.gather.relay_at_mut(path.local_addr)
+        {
+            client.bind(&mut Env::new(self.now, &mut self.rng), path.peer_addr);
+        }
+    }
+
+    fn handle_relay_event(&mut self, index: usize, event: Event) {
+        let task = self
+            .gather
+            .tasks
+            .iter()
+            .find(|t| matches!(t.state, TaskState::Relay(c) if usize::from(c) == index))
+            .copied();
+        let (Some(task), Some(client)) = (task, self.gather.clients.get(index)) else { return };
+        let (mapped, path) = (client.mapped(), *client.path());
+        let relayed: heapless::Vec<SocketAddr, 2> = client.relayed().collect();
+        let env = &mut Env::new(self.now, &mut self.rng);
+        match event {
+            Event::Allocated => {
+                let hidden = self.gather.relay_only;
+                for addr in relayed {
+                    // A relay that claims an address of ours would take over
+                    // what goes there.
+                    if self.ice.local_candidates().iter().any(|c| c.alive && c.base == addr) {
+                        continue;
+                    }
+                    let related = if hidden { None } else { mapped };
+                    let candidate = ServerCandidate {
+                        kind: CandidateType::Relayed,
+                        addr,
+                        base: addr,
+                        related: Some(related.unwrap_or(nowhere(addr.is_ipv4()))),
+                        server: Some(CandidateServer { url: task.server, protocol: path.transport_protocol }),
+                    };
+                    self.ice.add_server_candidate(env, &candidate);
+                }
+                if let (Some(base), Some(mapped)) = (task.base, mapped) {
+                    self.add_reflexive(task.server, base, mapped);
+                }
+                if let Some(task) = self.gather.task(task.id) {
+                    // Where it has moved to.
+                    task.path = path;
+                }
+            }
+            Event::Failed(code) => self.gather.fail_task(task.id, code.unwrap_or(UNREACHABLE)),
+            Event::Lost => {
+                for addr in relayed {
+                    self.ice.remove_local_address(env, addr, TransportProtocol::Udp);
+                }
+                if let Some(client) = self.gather.clients.get_mut(index) {
+                    client.forget();
+                }
+                self.gather.retry_task(task.id, self.now);
+            }
+        }
+    }
+
+    /// A stream to a server has ended.
+    pub(super) fn server_stream_lost(&mut self, id: u16) {
+        let Some(task) = self.gather.task(id) else { return };
+        if let TaskState::Relay(client) = task.state
+            && let Some(client) = self.gather.clients.get_mut(usize::from(client))
+        {
+            client.path_lost();
+        }
+    }
+
+    /// A datagram from a server with an allocation: `true` when it is one of
+    /// TURN.
+    pub(super) fn handle_relay(&mut self, client: u8, path: &TransportContext, datagram: &mut [u8]) -> bool {
+        let Some(client) = self.gather.clients.get_mut(usize::from(client)) else { return false };
+        match client.handle_read(&mut Env::new(self.now, &mut self.rng), datagram) {
+            Received::Own => true,
+            Received::Foreign => false,
+            Received::Data { peer, relayed, range } => {
+                let inner = TransportContext { ecn: path.ecn, ..TransportContext::udp(relayed, peer) };
+                if let Some(datagram) = datagram.get_mut(range) {
+                    self.handle_peer(&inner, datagram);
+                }
+                true
+            }
+        }
+    }
+
+    pub(super) fn relay_timeout(&mut self) {
+        let env = &mut Env::new(self.now, &mut self.rng);
+        for client in self.gather.clients.iter_mut() {
+            client.handle_timeout(env);
+        }
+        for index in 0..self.gather.tasks.len() {
+            let Some(task) = self.gather.tasks.get_mut(index) else { return };
+            if let TaskState::Retry(at) = task.state
+                && self.now >= at
+            {
+                let id = task.id;
+                match task.base {
+                    Some(_) => self.allocate(id, self.now),
+                    None => task.state = TaskState::NoStream,
+                }
+            }
+        }
+    }
+
+    pub(super) fn poll_relays(&mut self, buf: &mut [u8]) -> Option<Transmit> {
+        for index in 0..self.gather.clients.len() {
+            let client = self.gather.clients.get_mut(index)?;
+            let path = *client.path();
+            while let Some(len) = client.poll_write(&mut Env::new(self.now, &mut self.rng), buf) {
+                match path.transport_protocol {
+                    TransportProtocol::Udp => return Some(Transmit::datagram(path, len)),
+                    // STUN messages are their own frames.
+                    _ if self.streams.framing(&path).is_some() => return Some(Transmit::datagram(path, len)),
+                    _ => {}
+                }
+            }
+        }
+        None
+    }
+
+    /// Gives all allocations back.
+    pub(super) fn release_relays(&mut self) {
+        for client in self.gather.clients.iter_mut().filter(|c| !c.is_idle()) {
+            client.release();
+        }
+    }
+}
