@@ -79,7 +79,7 @@ function cell(kind, a, b) {
       // Where no relay is needed none is offered: which of two ways that work
       // is nominated first is a matter of milliseconds.
       const wanted = needsRelay(a, b);
-      const list = { servers: wanted ? [STUN, UDP] : [STUN] };
+      const list = { servers: [wanted ? UDP : STUN] };
       let result;
       if (kind === "native") {
         result = await transfer(rig, undo, hosts, [list, list]);
@@ -120,7 +120,7 @@ const others = [
       const { net, servers } = network(undo);
       await coturn(rig, undo, servers);
       const blocked = net.behind("a", 21, ["port-restricted"], { noUdp: true });
-      const list = { servers: [STUN, UDP, url] };
+      const list = { servers: [UDP, url] };
       const result = await transfer(rig, undo, [blocked, site(net, "b", 31, "port-restricted")], [list, list]);
       expect(isRelayed(result), describe(result));
       return describe(result);
@@ -135,7 +135,7 @@ const others = [
       // to each other they are at the outer address, which does not turn back.
       const one = net.behind("a", 21, ["port-restricted", "port-restricted"]);
       const other = net.beside(one, "b", "port-restricted");
-      const list = { servers: [STUN, UDP] };
+      const list = { servers: [UDP] };
       const result = await transfer(rig, undo, [one, other], [list, list]);
       expect(isRelayed(result), describe(result));
       return describe(result);
@@ -162,7 +162,7 @@ const others = [
       await coturn(rig, undo, servers);
       const hosts = [site(net, "a", 21, "port-restricted"), site(net, "b", 31, "port-restricted")];
       for (const host of hosts) net.lose(host.space, 15);
-      const list = { servers: [STUN, UDP] };
+      const list = { servers: [UDP] };
       return describe(await transfer(rig, undo, hosts, [list, list]));
     },
   },
