@@ -4,6 +4,7 @@
 //! | module | what it is for |
 //! | --- | --- |
 //! | `config` | what a device decides once; the memory |
+//! | `identity` | the certificate and its key, kept over a reboot |
 //! | `rtc` | [`Rtc`], the handle that signalling talks to |
 //! | `peer` | [`Peer`], one connection, as its task sees it |
 //! | `runner` | [`Runner`], the task between the socket and the connections |
@@ -53,6 +54,7 @@ extern crate alloc;
 mod fmt;
 
 mod config;
+mod identity;
 mod peer;
 mod rtc;
 mod runner;
@@ -60,6 +62,9 @@ mod slot;
 mod worker;
 
 pub use config::{Config, MAX_PEERS, Resources, new};
+#[cfg(feature = "flash")]
+pub use identity::FlashStore;
+pub use identity::{IdentityError, IdentityStore, MAX_IDENTITY, Origin, identity};
 pub use peer::{CloseReason, Peer, PeerEvent};
 pub use picortc;
 pub use rtc::{Addresses, PeerId, Refusal, Rtc};

@@ -13,6 +13,8 @@ need_command "firefox-esr|firefox" firefox-esr
 need_command node nodejs
 need_command npm npm
 
+check "identities in flash" cargo test --quiet -p picortc-embassy --features flash --test identity
+
 boards=()
 # board NAME FOLDER KIND TARGET: builds a firmware.
 board() {
