@@ -13,6 +13,8 @@
 use crate::env::Rng;
 use crate::mem::{Boxed, OutOfMemory};
 
+#[cfg(feature = "aws-lc-rs")]
+pub mod aws_lc;
 pub mod compact;
 #[cfg(feature = "rust-crypto")]
 pub mod rust_crypto;

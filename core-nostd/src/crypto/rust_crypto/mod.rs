@@ -70,6 +70,24 @@ pub static PROVIDER: CryptoProvider = CryptoProvider {
     cipher_suites: CIPHER_SUITES,
 };
 
+/// What another provider takes from here, one by one.
+#[cfg(feature = "aws-lc-rs")]
+mod parts {
+    #[cfg(feature = "post-quantum")]
+    pub(in crate::crypto) const X25519_ML_KEM_768: &dyn crate::crypto::KeyExchange =
+        &super::kx::X25519MlKem768;
+    #[cfg(feature = "rsa")]
+    pub(in crate::crypto) const ECDSA_P384_SHA384: &dyn crate::crypto::Verifier =
+        &super::sign::EcdsaP384Sha384;
+    #[cfg(feature = "rsa")]
+    pub(in crate::crypto) const RSA_PSS_SHA256: &dyn crate::crypto::Verifier = &super::sign::RsaPssSha256;
+    #[cfg(feature = "rsa")]
+    pub(in crate::crypto) const RSA_PKCS1_SHA256: &dyn crate::crypto::Verifier = &super::sign::RsaPkcs1Sha256;
+}
+
+#[cfg(feature = "aws-lc-rs")]
+pub(in crate::crypto) use parts::*;
+
 /// What a microcontroller should do: the curves of [`compact`], X25519 and
 /// ChaCha20-Poly1305 first, no post-quantum shares, ECDSA P-256 only.
 pub static CHIP: CryptoProvider = CryptoProvider {
