@@ -6,6 +6,8 @@ source "$(dirname "$0")/lib/common.bash"
 need_command valgrind valgrind
 check "the bench and the peers build" \
   cargo build --quiet --release --features peers --manifest-path tests/bench/Cargo.toml
+check "the JavaScript peers install" \
+  npm ci --no-audit --no-fund --prefix tests/bench/sockets
 [ "$failed" -eq 0 ] || finish
 before=$SECONDS
 if tests/bench/target/release/picortc-bench report docs tests/bench/notes.md; then

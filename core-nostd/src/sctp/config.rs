@@ -130,7 +130,9 @@ impl Limits {
     /// For applications.
     pub const DEFAULT: Self = Self {
         send_buffer: 1024 * 1024,
-        receive_buffer: 1024 * 1024,
+        // An eighth is kept back: a sender with a buffer like ours still
+        // fills a path of a MiB.
+        receive_buffer: 1280 * 1024,
         block: 512,
         max_message_size: 256 * 1024,
         send_messages: 1024,

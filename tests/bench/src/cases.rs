@@ -89,6 +89,24 @@ pub fn data_instructions(stack: &Stack, options: &Options, size: usize) -> Found
     ])
 }
 
+/// For callgrind: messages of 64 octets, so many of them queued before the
+/// first leaves, until all have arrived.
+pub fn queue(stack: &Stack, options: &Options, queued: u64) -> Found {
+    let mut options = *options;
+    options.limits = crate::stacks::Limits::Crowd;
+    let mut pair = connected(stack, &options, Weather { delay: 1000, ..Weather::default() });
+    pair.warm();
+    let (message, goal) = ([0xa5; 64], pair.got[1].messages + queued);
+    let mut whole = true;
+    measured(|| {
+        for _ in 0..queued {
+            whole &= pair.ends[0].write(pair.now, &message);
+        }
+        whole &= pair.run(MINUTE, |p| p.got[1].messages >= goal);
+    });
+    if whole { found(&[("messages", queued as f64)]) } else { Found::new() }
+}
+
 /// For callgrind: two ends made, negotiated and connected. What a process does
 /// once is done before.
 pub fn connect_instructions(stack: &Stack, options: &Options) -> Found {

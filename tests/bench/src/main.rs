@@ -6,6 +6,8 @@ mod count;
 mod pair;
 mod plot;
 mod report;
+mod scale;
+mod sockets;
 mod stacks;
 
 use cases::Found;
@@ -71,6 +73,18 @@ fn run(stack: &Stack, case: &str, args: &[&str]) -> Found {
         "connect" => cases::connect(stack, &options),
         "connect-instructions" => cases::connect_instructions(stack, &options),
         "rounds" => cases::rounds(stack, &options),
+        "scale" => {
+            options.limits = Limits::Tiny;
+            scale::scale(stack, &options, size())
+        }
+        "sockets" | "sockets-one" => {
+            let calls = if case == "sockets" { sockets::Calls::Runs } else { sockets::Calls::One };
+            match sockets::throughput(&options, size(), calls, 256 << 20) {
+                Ok(found) => found,
+                Err(e) => fail(&e.to_string()),
+            }
+        }
+        "queue" => cases::queue(stack, &options, size() as u64),
         "idle" => cases::idle(stack, &options),
         "goodput" => {
             let path = args.first().and_then(|s| s.parse().ok()).unwrap_or(0_usize);

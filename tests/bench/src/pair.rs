@@ -151,9 +151,7 @@ impl Pair {
             if self.deliver() {
                 continue;
             }
-            let flying = self.links.iter().filter_map(|l| l.flying.front().map(|f| f.at)).min();
-            let timers = self.ends.iter_mut().filter_map(|e| e.poll_timeout()).min();
-            let Some(next) = [flying, timers].into_iter().flatten().min() else { return false };
+            let Some(next) = self.next() else { return false };
             if next > limit {
                 self.now = limit;
                 return false;
@@ -166,6 +164,13 @@ impl Pair {
                 }
             }
         }
+    }
+
+    /// When something is to be done.
+    pub fn next(&mut self) -> Option<Micros> {
+        let flying = self.links.iter().filter_map(|l| l.flying.front().map(|f| f.at)).min();
+        let timers = self.ends.iter_mut().filter_map(|e| e.poll_timeout()).min();
+        [flying, timers].into_iter().flatten().min()
     }
 
     /// Runs until both ends have the channel.

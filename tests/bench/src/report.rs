@@ -140,6 +140,13 @@ pub fn report(folder: &Path, notes: &Path) -> std::io::Result<()> {
     idle(&whole, &mut page);
     page.push_str("## Paths\n\nPayload in MB per second of virtual time, 16 KiB messages, 20 s from the opening on:\n\n");
     paths(&whole, &mut page);
+    page.push_str("## A long queue\n\nInstructions per message of 64 octets, when so many are queued before the first leaves:\n\n");
+    queue(&mut page);
+    page.push_str("## Sockets\n\nTwo ends in one process over loopback UDP, MB per second of wall time (and per CPU second):\n\n");
+    sockets(&mut page);
+    page.push_str("## Many connections\n\nConnections with the preset `TINY`, two by two, each woken when it has something to do; idle for 60 s, then a message of 1 KiB every 20 ms on each pair:\n\n");
+    scale(&mut page, &folder.join("performance-scale.svg"))?;
+    page.push_str("![Cost per connection over their number](performance-scale.svg)\n\n");
     page.push_str("## SCTP alone\n\nMB per CPU second, both ends, without DTLS and checksums:\n\n");
     data(&alone, &mut page, None)?;
     page.push_str(&std::fs::read_to_string(notes)?);
@@ -233,6 +240,71 @@ fn paths(stacks: &[Stack], page: &mut String) {
         table.row(name, stacks.iter().map(rate).collect::<Vec<_>>());
     }
     table.write(page);
+}
+
+fn queue(page: &mut String) {
+    let mut table = Table { head: vec!["queued".into(), "picortc".into()], rows: Vec::new() };
+    for queued in [10, 100, 1000, 10_000] {
+        let found = instructions("picortc", "queue", &[&queued.to_string()]);
+        let per = of(&found, "instructions").zip(of(&found, "messages")).map(|(i, m)| i / m);
+        table.row(&queued.to_string(), [per]);
+    }
+    table.write(page);
+}
+
+fn sockets(page: &mut String) {
+    let node = |stack: &str, size: usize| {
+        let args = ["tests/bench/sockets/run.mjs", stack, &size.to_string(), "50331648"];
+        output(Command::new("node").args(args)).map_or_else(Found::new, |o| parse(&o.0))
+    };
+    let head =
+        ["messages of", "picortc, aws-lc-rs", "the same, one call per datagram", "node-datachannel", "@roamhq/wrtc"];
+    let mut table = Table { head: head.map(String::from).into(), rows: Vec::new() };
+    for size in &SIZES[1..] {
+        let text = size.to_string();
+        let found = [
+            measure("picortc", "sockets", &[&text]),
+            measure("picortc", "sockets-one", &[&text]),
+            node("node-datachannel", *size),
+            node("wrtc", *size),
+        ];
+        let mut row = vec![size_name(*size)];
+        row.extend(found.iter().map(|f| {
+            let mega = |name: &str| show(of(f, name).map(|v| v / 1e6));
+            if f.is_empty() {
+                return "–".to_string();
+            }
+            format!("{} ({})", mega("octets_per_second"), mega("octets_per_cpu_second"))
+        }));
+        println!("{}", row.join(" | "));
+        table.rows.push(row);
+    }
+    table.write(page);
+}
+
+fn scale(page: &mut String, plot: &Path) -> std::io::Result<()> {
+    let keys = [
+        ("heap, octets", "heap_per_connection"),
+        ("wake-ups per second", "wakeups_per_connection_second"),
+        ("idle, CPU µs per second", "idle_cpu_us_per_connection_second"),
+        ("active, CPU µs per message", "cpu_us_per_message"),
+    ];
+    let mut head = vec!["connections".to_string()];
+    head.extend(keys.iter().map(|k| k.0.to_string()));
+    let mut table = Table { head, rows: Vec::new() };
+    let mut lines: Vec<Line<'_>> = keys.iter().map(|k| Line { name: k.0, points: Vec::new() }).collect();
+    for count in [10, 100, 1000, 10_000] {
+        let found = measure("picortc", "scale", &[&count.to_string()]);
+        for (line, key) in lines.iter_mut().zip(&keys) {
+            line.points.extend(of(&found, key.1).map(|v| (f64::from(count), v)));
+        }
+        table.row(&count.to_string(), keys.iter().map(|k| of(&found, k.1)));
+    }
+    table.write(page);
+    std::fs::write(
+        plot,
+        log_log("Cost per connection over their number", "connections", "per connection", &lines),
+    )
 }
 
 const INTRODUCTION: &str = "\

@@ -72,19 +72,22 @@ pub struct Stack {
 
 /// All of them; ours first.
 pub fn all() -> Vec<Stack> {
-    let mut all = vec![ours::STACK];
-    #[cfg(feature = "peers")]
-    all.extend([
+    vec![
+        ours::STACK,
+        #[cfg(feature = "aws-lc")]
+        ours::STACK_AWS_LC,
+        #[cfg(feature = "peers")]
         str0m::STACK,
+        #[cfg(feature = "peers")]
         str0m::STACK_SMALL,
+        #[cfg(feature = "peers")]
         str0m::STACK_SNAP,
+        #[cfg(feature = "peers")]
         seed::STACK,
         ours::STACK_SCTP,
+        #[cfg(feature = "peers")]
         dcsctp::STACK,
-    ]);
-    #[cfg(not(feature = "peers"))]
-    all.push(ours::STACK_SCTP);
-    all
+    ]
 }
 
 /// Repeatable noise that does not compress: splitmix64.

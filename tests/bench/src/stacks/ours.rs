@@ -1,7 +1,7 @@
 //! picortc: whole, and its SCTP alone.
 
 use super::{End, Ends, Got, Micros, Options, Stack};
-use picortc::crypto::rust_crypto;
+use picortc::crypto::{CryptoProvider, rust_crypto};
 use picortc::env::{Env, Instant, Rng, TransportContext, TransportProtocol};
 use picortc::peer::{
     Limits, RTCDataChannelEvent, RTCDataChannelId, RTCDataChannelMessage, RTCEvent, RTCMessage,
@@ -12,6 +12,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub const STACK: Stack = Stack { name: "picortc", about: "picortc, RustCrypto", pair, sctp_only: false };
+#[cfg(feature = "aws-lc")]
+pub const STACK_AWS_LC: Stack =
+    Stack { name: "picortc-aws-lc", about: "picortc, aws-lc-rs", pair: aws_lc_pair, sctp_only: false };
 pub const STACK_SCTP: Stack =
     Stack { name: "picortc-sctp", about: "picortc, SCTP alone", pair: sctp_pair, sctp_only: true };
 
@@ -67,10 +70,13 @@ struct Whole {
     buffer: usize,
 }
 
-pub fn build(options: &Options, addr: SocketAddr) -> RTCPeerConnection {
+fn build(options: &Options, provider: &'static CryptoProvider, addr: SocketAddr) -> RTCPeerConnection {
+    let settings =
+        SettingEngine { include_loopback_candidate: addr.ip().is_loopback(), ..SettingEngine::default() };
     let mut pc = RTCPeerConnectionBuilder::new()
-        .with_setting_engine(SettingEngine::default())
+        .with_setting_engine(settings)
         .with_limits(limits(options))
+        .with_crypto_provider(provider)
         .build(at(0), seed())
         .expect("a connection");
     pc.handle_event(at(0), RTCEvent::LocalAddressAdded { addr, protocol: TransportProtocol::Udp });
@@ -78,10 +84,14 @@ pub fn build(options: &Options, addr: SocketAddr) -> RTCPeerConnection {
     pc
 }
 
-fn pair(options: &Options) -> Ends {
-    let addrs: [SocketAddr; 2] = [([192, 0, 2, 1], 1000).into(), ([192, 0, 2, 2], 2000).into()];
-    let mut a = build(options, addrs[0]);
-    let mut b = build(options, addrs[1]);
+/// Two connections that have negotiated, and the channel of the first.
+pub fn negotiated(
+    options: &Options,
+    provider: &'static CryptoProvider,
+    addrs: [SocketAddr; 2],
+) -> ([RTCPeerConnection; 2], RTCDataChannelId) {
+    let mut a = build(options, provider, addrs[0]);
+    let mut b = build(options, provider, addrs[1]);
     let channel = a.create_data_channel(at(0), "data", Default::default()).expect("a channel");
     let offer = a.create_offer(None).expect("an offer");
     a.set_local_description(at(0), RTCSdpType::Offer, &offer.sdp).expect("our offer");
@@ -89,11 +99,34 @@ fn pair(options: &Options) -> Ends {
     let answer = b.create_answer(None).expect("an answer");
     b.set_local_description(at(0), RTCSdpType::Answer, &answer.sdp).expect("our answer");
     a.set_remote_description(at(0), RTCSdpType::Answer, &answer.sdp).expect("the answer");
+    ([a, b], channel)
+}
+
+fn make(options: &Options, provider: &'static CryptoProvider) -> Ends {
+    let addrs: [SocketAddr; 2] = [([192, 0, 2, 1], 1000).into(), ([192, 0, 2, 2], 2000).into()];
+    let ([a, b], channel) = negotiated(options, provider, addrs);
     let end = |pc, from: usize, channel| {
         let path = TransportContext::udp(addrs[from], addrs[1 - from]);
         Box::new(Whole { pc, path, channel, open: false, buffer: options.buffer }) as Box<dyn End>
     };
     [end(a, 0, Some(channel)), end(b, 1, None)]
+}
+
+fn pair(options: &Options) -> Ends {
+    make(options, &rust_crypto::PROVIDER)
+}
+
+#[cfg(feature = "aws-lc")]
+fn aws_lc_pair(options: &Options) -> Ends {
+    make(options, &picortc::crypto::aws_lc::PROVIDER)
+}
+
+/// What programs for hosts should take.
+pub fn best_provider() -> &'static CryptoProvider {
+    #[cfg(feature = "aws-lc")]
+    return &picortc::crypto::aws_lc::PROVIDER;
+    #[cfg(not(feature = "aws-lc"))]
+    return &rust_crypto::PROVIDER;
 }
 
 impl End for Whole {

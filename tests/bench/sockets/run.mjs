@@ -1,0 +1,93 @@
+// The throughput of two JavaScript stacks over loopback sockets, both peers in
+// one process: node-datachannel (libdatachannel) and @roamhq/wrtc (libwebrtc).
+// node run.mjs STACK SIZE BYTES: prints MB per second of wall time and per
+// second of CPU, of the whole process.
+import { hrtime, argv, cpuUsage } from 'node:process';
+
+const [, , stack, sizeText, bytesText] = argv;
+const size = Number(sizeText);
+const bytes = Number(bytesText);
+const HIGH = 1024 * 1024;
+const message = Buffer.alloc(size, 0xa5);
+
+function report(from, cpu) {
+  const wall = Number(hrtime.bigint() - from) / 1e9;
+  const { user, system } = cpuUsage(cpu);
+  console.log(`octets_per_second ${bytes / wall}`);
+  console.log(`octets_per_cpu_second ${bytes / ((user + system) / 1e6)}`);
+  process.exit(0);
+}
+
+async function nodeDataChannel() {
+  const { default: ndc } = await import('node-datachannel');
+  const a = new ndc.PeerConnection('a', { iceServers: [], maxMessageSize: 262144 });
+  const b = new ndc.PeerConnection('b', { iceServers: [], maxMessageSize: 262144 });
+  a.onLocalDescription((sdp, type) => b.setRemoteDescription(sdp, type));
+  b.onLocalDescription((sdp, type) => a.setRemoteDescription(sdp, type));
+  a.onLocalCandidate((candidate, mid) => b.addRemoteCandidate(candidate, mid));
+  b.onLocalCandidate((candidate, mid) => a.addRemoteCandidate(candidate, mid));
+  let got = 0;
+  let from;
+  let cpu;
+  b.onDataChannel((channel) => {
+    channel.onMessage((data) => {
+      got += data.length;
+      if (got >= bytes) report(from, cpu);
+    });
+  });
+  const channel = a.createDataChannel('data');
+  let left = bytes;
+  const pump = () => {
+    while (left > 0 && channel.bufferedAmount() < HIGH) {
+      channel.sendMessageBinary(message);
+      left -= size;
+    }
+  };
+  channel.setBufferedAmountLowThreshold(HIGH / 2);
+  channel.onBufferedAmountLow(pump);
+  channel.onOpen(() => {
+    from = hrtime.bigint();
+    cpu = cpuUsage();
+    pump();
+  });
+}
+
+async function wrtc() {
+  const { default: lib } = await import('@roamhq/wrtc');
+  const a = new lib.RTCPeerConnection();
+  const b = new lib.RTCPeerConnection();
+  a.onicecandidate = ({ candidate }) => candidate && b.addIceCandidate(candidate);
+  b.onicecandidate = ({ candidate }) => candidate && a.addIceCandidate(candidate);
+  let got = 0;
+  let from;
+  let cpu;
+  b.ondatachannel = ({ channel }) => {
+    channel.binaryType = 'arraybuffer';
+    channel.onmessage = ({ data }) => {
+      got += data.byteLength;
+      if (got >= bytes) report(from, cpu);
+    };
+  };
+  const channel = a.createDataChannel('data');
+  let left = bytes;
+  const pump = () => {
+    while (left > 0 && channel.bufferedAmount < HIGH) {
+      channel.send(message);
+      left -= size;
+    }
+  };
+  channel.bufferedAmountLowThreshold = HIGH / 2;
+  channel.onbufferedamountlow = pump;
+  channel.onopen = () => {
+    from = hrtime.bigint();
+    cpu = cpuUsage();
+    pump();
+  };
+  await a.setLocalDescription(await a.createOffer());
+  await b.setRemoteDescription(a.localDescription);
+  await b.setLocalDescription(await b.createAnswer());
+  await a.setRemoteDescription(b.localDescription);
+}
+
+setTimeout(() => process.exit(1), 25_000);
+await (stack === 'wrtc' ? wrtc() : nodeDataChannel());
