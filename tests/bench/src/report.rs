@@ -144,7 +144,7 @@ pub fn report(folder: &Path, notes: &Path) -> std::io::Result<()> {
     queue(&mut page);
     page.push_str("## Sockets\n\nTwo ends in one process over loopback UDP, MB per second of wall time (and per CPU second):\n\n");
     sockets(&mut page);
-    page.push_str("## Many connections\n\nConnections with the preset `TINY`, two by two, each woken when it has something to do; idle for 60 s, then a message of 1 KiB every 20 ms on each pair:\n\n");
+    page.push_str("## Many connections\n\nConnections with the preset `TINY`, two by two, each woken when it has something to do; idle for 60 s, then a message of 200 octets every 20 ms on each pair:\n\n");
     scale(&mut page, &folder.join("performance-scale.svg"))?;
     page.push_str("![Cost per connection over their number](performance-scale.svg)\n\n");
     page.push_str("## SCTP alone\n\nMB per CPU second, both ends, without DTLS and checksums:\n\n");
@@ -257,8 +257,13 @@ fn sockets(page: &mut String) {
         let args = ["tests/bench/sockets/run.mjs", stack, &size.to_string(), "50331648"];
         output(Command::new("node").args(args)).map_or_else(Found::new, |o| parse(&o.0))
     };
-    let head =
-        ["messages of", "picortc, aws-lc-rs", "the same, one call per datagram", "node-datachannel", "@roamhq/wrtc"];
+    let head = [
+        "messages of",
+        "picortc, aws-lc-rs",
+        "the same, one call per datagram",
+        "node-datachannel",
+        "@roamhq/wrtc",
+    ];
     let mut table = Table { head: head.map(String::from).into(), rows: Vec::new() };
     for size in &SIZES[1..] {
         let text = size.to_string();
