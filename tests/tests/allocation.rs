@@ -231,7 +231,9 @@ fn construction_takes_what_the_limits_say() {
         println!("{name}: {} octets, of which {beside} for crypto contexts", info.bytes_current);
         assert_eq!(beside, *contexts.get_or_insert(beside), "{name}");
         assert!((0..4096).contains(&beside), "{name}: {beside}");
-        assert_eq!(info.bytes_max, info.bytes_total, "{name}: nothing is taken and given back");
+        // Room for an arena may be asked for and given back before it is taken
+        // (`mem::zeroed_slice`), which is no more memory at any time.
+        assert_eq!(info.bytes_max, info.bytes_current as u64, "{name}: never more than what stays");
         drop(pc);
     }
 }

@@ -3,7 +3,6 @@ use crate::crypto::{
     rust_crypto,
 };
 use crate::env::Rng;
-use crate::wire::Writer;
 use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
 use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::signature::{
@@ -27,11 +26,14 @@ impl Signer for P256Signer {
     }
 
     fn sign(&self, key: &Secret<32>, digest: &[u8; 32]) -> Result<P256Signature, CryptoError> {
+        if key.as_slice().len() != 32 {
+            return Err(CryptoError::Invalid);
+        }
         let mut der = Secret::<DER_LEN>::zeroed(DER_LEN);
-        let mut w = Writer::new(der.as_mut_slice());
-        let written =
-            w.bytes(&DER_HEAD).and_then(|()| w.bytes(key.as_slice())).and_then(|()| w.bytes(&DER_TAIL));
-        written.map_err(|_| CryptoError::Invalid)?;
+        let octets = DER_HEAD.iter().chain(key.as_slice()).chain(&DER_TAIL);
+        for (to, from) in der.as_mut_slice().iter_mut().zip(octets) {
+            *to = *from;
+        }
         let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_ASN1_SIGNING, der.as_slice());
         let pair = pair.map_err(|_| CryptoError::Invalid)?;
         let digest = Digest::import_less_safe(digest, &SHA256).map_err(|_| CryptoError::Invalid)?;
