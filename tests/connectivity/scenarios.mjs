@@ -114,6 +114,19 @@ const others = [
       return describe(result);
     },
   },
+  {
+    // As most configurations have it: one server, for both.
+    name: "one-server-for-stun-and-turn",
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await coturn(rig, undo, servers);
+      const hosts = [site(net, "a", 21, "symmetric"), site(net, "b", 31, "symmetric")];
+      const list = { servers: [STUN, UDP] };
+      const result = await transfer(rig, undo, hosts, [list, list]);
+      expect(isRelayed(result), describe(result));
+      return describe(result);
+    },
+  },
   ...[["tcp", TCP], ["tls", TLS]].map(([name, url]) => ({
     name: `udp-blocked/${name}`,
     async run(rig, undo) {

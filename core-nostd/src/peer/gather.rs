@@ -433,15 +433,23 @@ impl RTCPeerConnection {
 
     /// A STUN message or ChannelData: `true` when it is a server's.
     pub(super) fn handle_server(&mut self, path: &TransportContext, datagram: &mut [u8]) -> bool {
-        let Some(task) = self.gather.tasks.iter().find(|t| t.path.same_path(path)).copied() else {
-            return false;
-        };
+        // A server may be asked for candidates of both kinds along one path.
+        for index in 0..self.gather.tasks.len() {
+            let task = self.gather.tasks.get(index).filter(|t| t.path.same_path(path)).copied();
+            if task.is_some_and(|task| self.handle_task(&task, path, datagram)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn handle_task(&mut self, task: &Task, path: &TransportContext, datagram: &mut [u8]) -> bool {
         match task.state {
             TaskState::Binding(t) | TaskState::Rebinding(t) => {
                 let Ok(message) = Message::parse(datagram) else { return false };
                 let ours = message.transaction_id == t.id && message.method == Method::BINDING;
                 if ours && matches!(message.class, Class::Success | Class::Error) {
-                    self.handle_binding(&task, &message);
+                    self.handle_binding(task, &message);
                 }
                 ours
             }
