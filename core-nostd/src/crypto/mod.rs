@@ -196,23 +196,10 @@ pub trait Aeads: Sync {
     /// # Errors
     /// [`OutOfMemory`].
     fn context(&self) -> Result<Boxed<dyn AeadContext>, OutOfMemory>;
-
-    /// Five octets of mask for DTLS 1.3 record numbers (RFC 9147, Section
-    /// 4.2.3): AES-ECB of `sample`, or ChaCha20 with `sample` as counter and
-    /// nonce.
-    ///
-    /// # Errors
-    /// [`CryptoError::Unsupported`], or [`CryptoError::Invalid`] when `key`
-    /// has not the algorithm's length.
-    fn record_number_mask(
-        &self,
-        algorithm: AeadAlgorithm,
-        key: &[u8],
-        sample: &[u8; 16],
-    ) -> Result<[u8; 5], CryptoError>;
 }
 
-/// One AEAD key in preallocated storage.
+/// One AEAD key in preallocated storage, and beside it, in DTLS 1.3, the key
+/// of its record numbers.
 pub trait AeadContext: Send {
     /// Installs a key, in place of the one before.
     ///
@@ -221,7 +208,23 @@ pub trait AeadContext: Send {
     /// has not the algorithm's length. The context has no key then.
     fn set_key(&mut self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<(), CryptoError>;
 
-    /// Forgets the key and wipes it.
+    /// Installs the key that DTLS 1.3 encrypts record numbers with, for the
+    /// algorithm of [`set_key`](Self::set_key), which forgets it again.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unsupported`] when there is no key yet, or
+    /// [`CryptoError::Invalid`] when `key` has not the algorithm's length.
+    fn set_number_key(&mut self, key: &[u8]) -> Result<(), CryptoError>;
+
+    /// Five octets of mask for a DTLS 1.3 record number (RFC 9147, Section
+    /// 4.2.3): AES-ECB of `sample`, or ChaCha20 with `sample` as counter and
+    /// nonce.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unsupported`] without a key for it.
+    fn record_number_mask(&self, sample: &[u8; 16]) -> Result<[u8; 5], CryptoError>;
+
+    /// Forgets the keys and wipes them.
     fn clear(&mut self);
 
     /// Encrypts `data` in place and returns the tag.

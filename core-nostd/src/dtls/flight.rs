@@ -266,11 +266,19 @@ impl Flight {
         (filled > 0).then_some(filled)
     }
 
-    /// Flips a bit of the messages; `false` when there is no such bit.
+    /// Flips a bit of the handshake messages; `false` when there is no such
+    /// bit. A ChangeCipherSpec is none of them.
     #[cfg(test)]
     pub(super) fn flip(&mut self, bit: usize) -> bool {
-        let octet = self.octets.get_mut(..self.used).unwrap().get_mut(bit / 8);
-        octet.map(|octet| *octet ^= 1 << (bit % 8)).is_some()
+        let mut at = bit / 8;
+        for item in self.items.iter().filter(|item| item.message.is_some()) {
+            if at < item.len {
+                self.octets[item.at + at] ^= 1 << (bit % 8);
+                return true;
+            }
+            at -= item.len;
+        }
+        false
     }
 
     /// Forgets the flight.

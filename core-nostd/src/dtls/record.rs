@@ -3,7 +3,7 @@
 
 use super::keys::fixed_iv_len;
 use crate::crypto::{
-    AEAD_NONCE_LEN, AEAD_TAG_LEN, AeadAlgorithm, AeadContext, Aeads, CryptoError, CryptoProvider, Secret,
+    AEAD_NONCE_LEN, AEAD_TAG_LEN, AeadAlgorithm, AeadContext, CryptoError, CryptoProvider, Secret,
 };
 use crate::mem::{Boxed, OutOfMemory};
 use crate::wire::dtls::{
@@ -35,9 +35,8 @@ struct Keys {
     algorithm: AeadAlgorithm,
     aead: Boxed<dyn AeadContext>,
     iv: [u8; AEAD_NONCE_LEN],
-    /// What record numbers are encrypted with in DTLS 1.3. Without it, records
-    /// are those of DTLS 1.2.
-    number_key: Option<Secret<32>>,
+    /// Whether records are those of DTLS 1.3, with encrypted numbers.
+    is_13: bool,
     /// When writing: the next sequence number.
     sequence: u64,
     /// When reading: which records came.
@@ -54,7 +53,7 @@ impl Keys {
             algorithm: AeadAlgorithm::Aes128Gcm,
             aead: provider.aeads.context()?,
             iv: [0; AEAD_NONCE_LEN],
-            number_key: None,
+            is_13: false,
             sequence: 0,
             window: ReplayWindow::default(),
             forgeries: 0,
@@ -63,10 +62,13 @@ impl Keys {
 
     fn install(&mut self, keying: Keying) -> Result<(), CryptoError> {
         self.aead.set_key(keying.algorithm, keying.key.as_slice())?;
+        if let Some(key) = &keying.number_key {
+            self.aead.set_number_key(key.as_slice())?;
+        }
         self.algorithm = keying.algorithm;
         self.epoch = keying.epoch;
         self.iv = keying.iv;
-        self.number_key = keying.number_key;
+        self.is_13 = keying.number_key.is_some();
         self.sequence = 0;
         self.window = ReplayWindow::default();
         self.forgeries = 0;
@@ -77,7 +79,6 @@ impl Keys {
     fn clear(&mut self) {
         self.aead.clear();
         self.iv = [0; AEAD_NONCE_LEN];
-        self.number_key = None;
         self.installed = false;
     }
 
@@ -115,16 +116,15 @@ impl Keys {
     }
 
     /// The mask of a record number (RFC 9147, Section 4.2.3).
-    fn mask(&self, aeads: &dyn Aeads, ciphertext: &[u8]) -> Option<[u8; 5]> {
-        let key = self.number_key.as_ref()?;
-        aeads.record_number_mask(self.algorithm, key.as_slice(), ciphertext.first_chunk()?).ok()
+    fn mask(&self, ciphertext: &[u8]) -> Option<[u8; 5]> {
+        self.aead.record_number_mask(ciphertext.first_chunk()?).ok()
     }
 
     /// The sequence number after which nothing more may be written.
     fn last_sequence(&self) -> u64 {
-        match (&self.number_key, self.algorithm) {
-            (None, _) | (_, AeadAlgorithm::ChaCha20Poly1305) => MAX_SEQUENCE,
-            (Some(_), _) => MAX_GCM_RECORDS,
+        match (self.is_13, self.algorithm) {
+            (false, _) | (_, AeadAlgorithm::ChaCha20Poly1305) => MAX_SEQUENCE,
+            (true, _) => MAX_GCM_RECORDS,
         }
     }
 }
@@ -227,7 +227,6 @@ impl<'a> Records<'a> {
 /// follow, and a peer's records may arrive in any order around its change of
 /// keys.
 pub(super) struct RecordLayer {
-    aeads: &'static dyn Aeads,
     read: [Keys; 2],
     write: [Keys; 2],
     /// The next sequence number of epoch 0.
@@ -237,7 +236,6 @@ pub(super) struct RecordLayer {
 impl RecordLayer {
     pub(super) fn new(provider: &CryptoProvider) -> Result<Self, OutOfMemory> {
         Ok(Self {
-            aeads: provider.aeads,
             read: [Keys::new(provider)?, Keys::new(provider)?],
             write: [Keys::new(provider)?, Keys::new(provider)?],
             plain_sequence: 0,
@@ -305,7 +303,7 @@ impl RecordLayer {
         if UnifiedHeader::begins(record) {
             let bits = record.first().map_or(0, |first| u64::from(first & 3));
             // Keys of DTLS 1.2 mean that no others will come.
-            let none_to_come = self.read.iter().any(|k| k.installed && k.number_key.is_none());
+            let none_to_come = self.read.iter().any(|k| k.installed && !k.is_13);
             !none_to_come && bits > 1 && !self.read.iter().any(|k| k.installed && k.epoch & 3 == bits)
         } else {
             // Application data is for later even when it could be read.
@@ -333,7 +331,7 @@ impl RecordLayer {
             let body = RECORD_HEADER_LEN..RECORD_HEADER_LEN + body.len();
             return Ok(Opened { content_type, epoch, sequence, body });
         }
-        let mine = |k: &&mut Keys| k.installed && k.number_key.is_none() && k.epoch == epoch;
+        let mine = |k: &&mut Keys| k.installed && !k.is_13 && k.epoch == epoch;
         let keys = self.read.iter_mut().find(mine).ok_or(Unopened::Noise)?;
         if !keys.window.is_fresh(sequence) {
             return Err(Unopened::Replayed);
@@ -351,14 +349,14 @@ impl RecordLayer {
         let header = UnifiedHeader::parse(record, 0).map_err(|_| Unopened::Noise)?;
         let UnifiedHeader { epoch_bits, number_at, number_len, len, body, .. } = header;
         // "use the most recent past epoch which has matching bits"
-        let keys = self.read.iter_mut().filter(|k| k.installed && k.number_key.is_some());
+        let keys = self.read.iter_mut().filter(|k| k.installed && k.is_13);
         let keys = keys.filter(|k| k.epoch & 3 == u64::from(epoch_bits)).max_by_key(|k| k.epoch);
         let keys = keys.ok_or(Unopened::Noise)?;
         let (front, rest) = record.split_at_mut_checked(len).ok_or(Unopened::Noise)?;
         let body = rest.get_mut(..body).ok_or(Unopened::Noise)?;
         // "Receivers MUST reject shorter records as if they had failed
         // deprotection".
-        let Some(mask) = keys.mask(self.aeads, body) else {
+        let Some(mask) = keys.mask(body) else {
             keys.forgeries += 1;
             return Err(Unopened::Forged);
         };
@@ -386,7 +384,7 @@ impl RecordLayer {
     /// Octets that a record of `epoch` has in front of and behind its content.
     pub(super) fn overhead(&self, epoch: u64) -> (usize, usize) {
         match self.write.iter().find(|k| k.installed && k.epoch == epoch) {
-            Some(keys) if keys.number_key.is_some() => (UnifiedHeader::LEN, 1 + AEAD_TAG_LEN),
+            Some(keys) if keys.is_13 => (UnifiedHeader::LEN, 1 + AEAD_TAG_LEN),
             Some(keys) => (RECORD_HEADER_LEN + keys.explicit_len(), AEAD_TAG_LEN),
             None => (RECORD_HEADER_LEN, 0),
         }
@@ -418,8 +416,8 @@ impl RecordLayer {
             return None;
         }
         header.sequence = keys.sequence;
-        if keys.number_key.is_some() {
-            encrypt_13(keys, self.aeads, content_type, record)?;
+        if keys.is_13 {
+            encrypt_13(keys, content_type, record)?;
         } else {
             encrypt_12(keys, &header, record)?;
         }
@@ -451,14 +449,14 @@ fn encrypt_12(keys: &Keys, header: &RecordHeader, record: &mut [u8]) -> Option<(
     Some(())
 }
 
-fn encrypt_13(keys: &Keys, aeads: &dyn Aeads, content_type: ContentType, record: &mut [u8]) -> Option<()> {
+fn encrypt_13(keys: &Keys, content_type: ContentType, record: &mut [u8]) -> Option<()> {
     let (front, rest) = record.split_at_mut_checked(UnifiedHeader::LEN)?;
     let length = u16::try_from(rest.len()).ok()?;
     UnifiedHeader::emit(&mut Writer::new(front), keys.epoch, &[], keys.sequence, length).ok()?;
     let (inner, tag_room) = rest.split_last_chunk_mut::<AEAD_TAG_LEN>()?;
     *inner.last_mut()? = content_type.0;
     *tag_room = keys.aead.seal(&keys.nonce_13(keys.sequence), front, inner).ok()?;
-    let mask = keys.mask(aeads, rest)?;
+    let mask = keys.mask(rest)?;
     for (octet, mask) in front.iter_mut().rev().skip(2).take(2).rev().zip(mask) {
         *octet ^= mask;
     }

@@ -39,18 +39,10 @@ impl Aeads for Sealing {
     fn context(&self) -> Result<Boxed<dyn AeadContext>, OutOfMemory> {
         Ok(Box::new(Slot { chacha: None, other: STANDARD.aeads.context()? }))
     }
-
-    fn record_number_mask(
-        &self,
-        algorithm: AeadAlgorithm,
-        key: &[u8],
-        sample: &[u8; 16],
-    ) -> Result<[u8; 5], CryptoError> {
-        STANDARD.aeads.record_number_mask(algorithm, key, sample)
-    }
 }
 
-/// A key of ours, or of one of the other algorithms.
+/// A key of ours, and the same for the standard provider, which has the other
+/// algorithms, and the record numbers of all.
 struct Slot {
     chacha: Option<ChaCha20Poly1305>,
     other: Boxed<dyn AeadContext>,
@@ -59,11 +51,19 @@ struct Slot {
 impl AeadContext for Slot {
     fn set_key(&mut self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<(), CryptoError> {
         self.clear();
-        if algorithm != AeadAlgorithm::ChaCha20Poly1305 {
-            return self.other.set_key(algorithm, key);
+        self.other.set_key(algorithm, key)?;
+        if algorithm == AeadAlgorithm::ChaCha20Poly1305 {
+            self.chacha = Some(ChaCha20Poly1305::new_from_slice(key).map_err(|_| CryptoError::Invalid)?);
         }
-        self.chacha = Some(ChaCha20Poly1305::new_from_slice(key).map_err(|_| CryptoError::Invalid)?);
         Ok(())
+    }
+
+    fn set_number_key(&mut self, key: &[u8]) -> Result<(), CryptoError> {
+        self.other.set_number_key(key)
+    }
+
+    fn record_number_mask(&self, sample: &[u8; 16]) -> Result<[u8; 5], CryptoError> {
+        self.other.record_number_mask(sample)
     }
 
     fn clear(&mut self) {
@@ -116,6 +116,10 @@ mod tests {
             );
             theirs.open(&[1; 12], b"header", &mut data, &tag).unwrap();
             assert_eq!(&data, b"a record, sealed by one and opened by the other");
+            for slot in [&mut ours, &mut theirs] {
+                slot.set_number_key(key).unwrap();
+            }
+            assert_eq!(ours.record_number_mask(&[3; 16]), theirs.record_number_mask(&[3; 16]));
             ours.clear();
             assert!(ours.seal(&[1; 12], b"", &mut data).is_err());
         }

@@ -1,9 +1,9 @@
-use crate::crypto::{AEAD_NONCE_LEN, AEAD_TAG_LEN, AeadAlgorithm, AeadContext, Aeads, CryptoError};
+use crate::crypto::{AEAD_NONCE_LEN, AEAD_TAG_LEN, AeadAlgorithm, AeadContext, Aeads, CryptoError, Secret};
 use crate::mem::{Boxed, OutOfMemory, boxed};
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::aes::cipher::{BlockCipherEncrypt, KeyIvInit, StreamCipher, StreamCipherSeek};
-use aes_gcm::aes::{Aes128, Aes256};
+use aes_gcm::aes::{Aes128Enc, Aes256Enc};
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use chacha20::ChaCha20;
 use chacha20poly1305::ChaCha20Poly1305;
@@ -16,29 +16,14 @@ pub(super) struct ShortSealing;
 
 /// [`Aeads`] for a table with the algorithms named.
 macro_rules! aeads {
-    ($table:ident, $key:ident, $($algorithm:ident)+) => {
+    ($table:ident, $key:ident, $number:ident, $($algorithm:ident $numbers:ident)+) => {
         impl Aeads for $table {
             fn supports(&self, algorithm: AeadAlgorithm) -> bool {
                 matches!(algorithm, $(AeadAlgorithm::$algorithm)|+)
             }
 
             fn context(&self) -> Result<Boxed<dyn AeadContext>, OutOfMemory> {
-                Ok(boxed($key::None)?)
-            }
-
-            fn record_number_mask(
-                &self,
-                algorithm: AeadAlgorithm,
-                key: &[u8],
-                sample: &[u8; 16],
-            ) -> Result<[u8; 5], CryptoError> {
-                let block = match algorithm {
-                    $(AeadAlgorithm::$algorithm => mask::$algorithm(key, sample)?,)+
-                    #[allow(unreachable_patterns, reason = "one of the tables has them all")]
-                    _ => return Err(CryptoError::Unsupported),
-                };
-                let [a, b, c, d, e, ..] = block;
-                Ok([a, b, c, d, e])
+                Ok(boxed(($key::None, $number::None))?)
             }
         }
 
@@ -50,10 +35,16 @@ macro_rules! aeads {
             $($algorithm($algorithm),)+
         }
 
-        impl AeadContext for [$key; 1] {
+        /// The key of record numbers.
+        enum $number {
+            None,
+            $($algorithm($numbers),)+
+        }
+
+        impl AeadContext for [($key, $number); 1] {
             fn set_key(&mut self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<(), CryptoError> {
-                let [this] = self;
-                *this = $key::None;
+                let [(this, number)] = self;
+                (*this, *number) = ($key::None, $number::None);
                 let invalid = |_| CryptoError::Invalid;
                 *this = match algorithm {
                     $(AeadAlgorithm::$algorithm => {
@@ -65,8 +56,26 @@ macro_rules! aeads {
                 Ok(())
             }
 
+            fn set_number_key(&mut self, key: &[u8]) -> Result<(), CryptoError> {
+                let [(this, number)] = self;
+                *number = match this {
+                    $key::None => return Err(CryptoError::Unsupported),
+                    $($key::$algorithm(_) => $number::$algorithm($numbers::for_numbers(key)?),)+
+                };
+                Ok(())
+            }
+
+            fn record_number_mask(&self, sample: &[u8; 16]) -> Result<[u8; 5], CryptoError> {
+                let [(_, number)] = self;
+                let [a, b, c, d, e, ..] = match number {
+                    $number::None => return Err(CryptoError::Unsupported),
+                    $($number::$algorithm(key) => key.block(sample)?,)+
+                };
+                Ok([a, b, c, d, e])
+            }
+
             fn clear(&mut self) {
-                *self = [$key::None];
+                *self = [($key::None, $number::None)];
             }
 
             fn seal(
@@ -75,7 +84,7 @@ macro_rules! aeads {
                 aad: &[u8],
                 data: &mut [u8],
             ) -> Result<[u8; AEAD_TAG_LEN], CryptoError> {
-                let [this] = self;
+                let [(this, _)] = self;
                 let data = InOutBuf::from(data);
                 let tag = match this {
                     $key::None => return Err(CryptoError::Unsupported),
@@ -91,7 +100,7 @@ macro_rules! aeads {
                 data: &mut [u8],
                 tag: &[u8; AEAD_TAG_LEN],
             ) -> Result<(), CryptoError> {
-                let [this] = self;
+                let [(this, _)] = self;
                 let data = InOutBuf::from(data);
                 match this {
                     $key::None => return Err(CryptoError::Unauthentic),
@@ -105,34 +114,63 @@ macro_rules! aeads {
     };
 }
 
-aeads!(Sealing, Key, Aes128Gcm Aes256Gcm ChaCha20Poly1305);
-aeads!(ShortSealing, ShortKey, Aes128Gcm ChaCha20Poly1305);
+aeads!(Sealing, Key, Number, Aes128Gcm Aes128Enc Aes256Gcm Aes256Enc ChaCha20Poly1305 ChaCha);
+aeads!(ShortSealing, ShortKey, ShortNumber, Aes128Gcm LateAes128 ChaCha20Poly1305 ChaCha);
 
-/// The block that a mask is taken from, by algorithm.
-#[allow(non_snake_case, reason = "named as the algorithms are")]
-mod mask {
-    use super::*;
+/// A key of record numbers.
+trait Numbers: Sized {
+    fn for_numbers(key: &[u8]) -> Result<Self, CryptoError>;
 
-    pub(super) fn Aes128Gcm(key: &[u8], sample: &[u8; 16]) -> Result<[u8; 16], CryptoError> {
-        aes(&Aes128::new_from_slice(key).map_err(|_| CryptoError::Invalid)?, sample)
+    /// The block that a mask is taken from.
+    fn block(&self, sample: &[u8; 16]) -> Result<[u8; 16], CryptoError>;
+}
+
+macro_rules! aes_numbers {
+    ($($aes:ident)+) => {$(
+        impl Numbers for $aes {
+            fn for_numbers(key: &[u8]) -> Result<Self, CryptoError> {
+                Self::new_from_slice(key).map_err(|_| CryptoError::Invalid)
+            }
+
+            fn block(&self, sample: &[u8; 16]) -> Result<[u8; 16], CryptoError> {
+                let mut block = *sample;
+                self.encrypt_block((&mut block).into());
+                Ok(block)
+            }
+        }
+    )+};
+}
+
+aes_numbers!(Aes128Enc Aes256Enc);
+
+/// AES-128 whose schedule, of some hundred octets, is made for each record
+/// anew: what a chip has least of is memory.
+struct LateAes128(Secret<16>);
+
+impl Numbers for LateAes128 {
+    fn for_numbers(key: &[u8]) -> Result<Self, CryptoError> {
+        Aes128Enc::for_numbers(key)?;
+        Ok(Self(Secret::new(key).ok_or(CryptoError::Invalid)?))
     }
 
-    pub(super) fn Aes256Gcm(key: &[u8], sample: &[u8; 16]) -> Result<[u8; 16], CryptoError> {
-        aes(&Aes256::new_from_slice(key).map_err(|_| CryptoError::Invalid)?, sample)
+    fn block(&self, sample: &[u8; 16]) -> Result<[u8; 16], CryptoError> {
+        Aes128Enc::for_numbers(self.0.as_slice())?.block(sample)
+    }
+}
+
+/// ChaCha20, which has no schedule.
+struct ChaCha(Secret<32>);
+
+impl Numbers for ChaCha {
+    fn for_numbers(key: &[u8]) -> Result<Self, CryptoError> {
+        let key = Secret::new(key).filter(|key| key.as_slice().len() == 32);
+        Ok(Self(key.ok_or(CryptoError::Invalid)?))
     }
 
-    fn aes(
-        cipher: &impl BlockCipherEncrypt<BlockSize = aes_gcm::aead::consts::U16>,
-        sample: &[u8; 16],
-    ) -> Result<[u8; 16], CryptoError> {
-        let mut block = *sample;
-        cipher.encrypt_block((&mut block).into());
-        Ok(block)
-    }
-
-    pub(super) fn ChaCha20Poly1305(key: &[u8], sample: &[u8; 16]) -> Result<[u8; 16], CryptoError> {
+    fn block(&self, sample: &[u8; 16]) -> Result<[u8; 16], CryptoError> {
         let [c0, c1, c2, c3, nonce @ ..] = *sample;
-        let mut stream = ChaCha20::new_from_slices(key, &nonce).map_err(|_| CryptoError::Invalid)?;
+        let mut stream =
+            ChaCha20::new_from_slices(self.0.as_slice(), &nonce).map_err(|_| CryptoError::Invalid)?;
         let at = u64::from(u32::from_le_bytes([c0, c1, c2, c3])) * 64;
         stream.try_seek(at).map_err(|_| CryptoError::Invalid)?;
         let mut block = [0; 16];
