@@ -26,3 +26,5 @@ export { RTCStatsReport } from "./stats.js";
 export type { RTCStats } from "./stats.js";
 export { setDefaultTransport } from "./transport.js";
 export type { Address, Protocol, Transport, TransportFactory, TransportSink } from "./transport.js";
+export { Relay } from "./relay.js";
+export type { ByteStream, RelayOptions } from "./relay.js";

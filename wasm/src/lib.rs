@@ -7,6 +7,7 @@
 //! | `negotiation` | descriptions and candidates |
 //! | `path` | addresses, as octets in memory that JavaScript sees |
 //! | `event` | events as two numbers |
+//! | `relay` | an allocation on a TURN server that connections share |
 //! | `stats` | statistics as JSON |
 //!
 //! JavaScript reads and writes datagrams and messages where they lie: the
@@ -18,10 +19,12 @@ mod connection;
 mod event;
 mod negotiation;
 mod path;
+mod relay;
 mod setup;
 mod stats;
 
 pub use connection::Connection;
+pub use relay::Relay;
 pub use setup::{Certificate, Setup};
 
 use picortc::env::Instant;
