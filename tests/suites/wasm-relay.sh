@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# examples-wasm/worker-relay end to end: coturn, workerd, Chromium and Firefox in
+# one room; by name only.
+#   tests/run wasm-relay
+source "$(dirname "$0")/lib/common.bash"
+
+need_command chromium chromium
+need_command "firefox-esr|firefox" firefox-esr
+need_command turnserver coturn
+need_command node nodejs
+need_command npm npm
+ci() { npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error; }
+check "the target is installed" need_target wasm32-unknown-unknown
+check "the package's tools" ci wasm
+check "the tests' packages" ci wasm/test
+check "the rig's packages" ci tests/browsers
+check "the package builds" node wasm/build.mjs
+if [ "$failed" -gt 0 ]; then finish; fi
+exec node wasm/test/relay.mjs
