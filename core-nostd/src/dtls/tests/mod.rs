@@ -457,6 +457,31 @@ fn a_close_reaches_the_other_end_and_a_forged_one_does_not() {
 }
 
 #[test]
+fn an_acknowledgement_in_the_clear_is_not_believed() {
+    let mut pair = Pair::new(config_of(V13, &PROVIDER, 1), config_of(V13, &PROVIDER, 2));
+    pair.start();
+    while !pair.ends[0].dtls.is_connected() {
+        let (to, datagram) = pair.wire.remove(0);
+        pair.deliver(to, datagram);
+    }
+    // The client's last flight is lost; somebody claims that it arrived.
+    pair.wire.clear();
+    let mut forged = Vec::from([26, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2 + 8 * 16, 0, 8 * 16]);
+    for sequence in 0..8u64 {
+        forged.extend_from_slice(&2u64.to_be_bytes());
+        forged.extend_from_slice(&sequence.to_be_bytes());
+    }
+    let before = pair.ends[0].dtls.counters().noise;
+    pair.deliver(0, forged);
+    assert_eq!(pair.ends[0].dtls.counters().noise, before + 1);
+    pair.now = pair.ends[0].dtls.poll_timeout().expect("it waits for an answer");
+    let end = &mut pair.ends[0];
+    end.dtls.handle_timeout(&mut Env::new(pair.now, &mut end.rng));
+    pair.collect();
+    assert!(!pair.wire.is_empty(), "it is sent again");
+}
+
+#[test]
 fn noise_never_hurts() {
     let mut pair = Pair::new(config(&PROVIDER, 1), config(&PROVIDER, 2));
     let mut rng = Rng::new([42; 32]);
