@@ -64,6 +64,10 @@ done
 # has no servers; the offerer must have gone through the relay.
 transfer() {
   local url
+  # The programs open these after they were forked; until then what the last
+  # ones said would still stand there.
+  : >"$work/answerer"
+  : >"$work/offerer"
   "$example" --bind "$address:0" --http "$address:0" --receive --exit-after 90 >"$work/answerer" 2>&1 &
   local answerer=$!
   children+=("$answerer")
