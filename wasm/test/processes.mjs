@@ -10,7 +10,8 @@ export class Program {
   #over = null;
 
   constructor(command, args, options = {}) {
-    this.child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+    // A group of its own, so that what it starts ends with it.
+    this.child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true, ...options });
     running.add(this.child);
     for (const stream of [this.child.stdout, this.child.stderr]) {
       createInterface({ input: stream }).on("line", (line) => {
@@ -62,8 +63,16 @@ export class Program {
   }
 
   async stop(signal = "SIGKILL") {
-    if (this.#over === null) this.child.kill(signal);
+    if (this.#over === null) end(this.child, signal);
     await this.ended;
+  }
+}
+
+function end(child, signal) {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    child.kill(signal);
   }
 }
 
@@ -79,7 +88,7 @@ function parse(line) {
 /** Should the run be ended, what it started ends with it. */
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.once(signal, () => {
-    for (const child of running) child.kill("SIGKILL");
+    for (const child of running) end(child, "SIGKILL");
     process.exit(130);
   });
 }
