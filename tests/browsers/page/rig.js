@@ -149,7 +149,7 @@ const rig = {
       seen.ice ||= ["connected", "completed"].includes(rig.pc.iceConnectionState);
       seen.connected ||= rig.pc.connectionState === "connected";
       seen.open ||= rig.channels.get(label)?.channel.readyState === "open";
-      return seen.open || seen.connected || (seen.ice && rig.pc.connectionState === "failed");
+      return seen.open || (seen.ice && ["failed", "closed"].includes(rig.pc.connectionState));
     };
     await until(look, "", ms).catch(() => {});
     return { ...seen, ended: rig.pc.connectionState };
