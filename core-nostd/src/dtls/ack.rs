@@ -133,7 +133,7 @@ impl Machine {
     }
 
     /// Writes an ACK if one is due.
-    pub(super) fn write_ack(&mut self, _: &Env<'_>, out: &mut [u8]) -> Option<usize> {
+    pub(super) fn write_ack(&mut self, out: &mut [u8]) -> Option<usize> {
         if !self.acks.is_due() {
             return None;
         }

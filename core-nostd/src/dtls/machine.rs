@@ -320,7 +320,7 @@ impl Machine {
     }
 
     /// Goes on with what came of public-key work.
-    pub(super) fn handle_outcome(&mut self, env: &mut Env<'_>, outcome: Outcome) {
+    pub(super) fn handle_outcome(&mut self, outcome: Outcome) {
         let result = outcome.0.map_err(Error::from).and_then(|done| match (self.state, done) {
             (State::GeneratingShares, Done::Generated { secrets, shares }) => {
                 self.generated_shares(secrets, shares)
@@ -353,7 +353,6 @@ impl Machine {
             // The association ended while the work was done elsewhere.
             _ => Ok(()),
         });
-        let _ = env; // nothing draws on it now
         if let Err(error) = result
             && self.is_alive()
         {
@@ -455,13 +454,20 @@ impl Machine {
         let keying = |key, iv| Keying { epoch: 1, algorithm, key, iv, number_key: None };
         let client = keying(block.client_key, block.client_iv);
         let server = keying(block.server_key, block.server_iv);
+        self.install(client, server)?;
+        self.master = Some(master);
+        Ok(())
+    }
+
+    /// Installs the keys of an epoch: those under which the client sends, and
+    /// those of the server.
+    pub(super) fn install(&mut self, client: Keying, server: Keying) -> Result<(), Error> {
         let (read, write) = match self.role {
             Role::Client => (server, client),
             Role::Server => (client, server),
         };
         self.records.install_read(read)?;
         self.records.install_write(write)?;
-        self.master = Some(master);
         Ok(())
     }
 
@@ -486,11 +492,7 @@ impl Machine {
 
     /// Checks the peer's Finished.
     pub(super) fn check_finished(&mut self, message: &Message<'_>) -> Result<(), Error> {
-        let sender = match self.role {
-            Role::Client => Role::Server,
-            Role::Server => Role::Client,
-        };
-        if !constant_time_eq(message.body, &self.verify_data(sender)?) {
+        if !constant_time_eq(message.body, &self.verify_data(self.peer_role())?) {
             return Err(Error::PeerMisbehaved(AlertDescription::DECRYPT_ERROR));
         }
         self.add(message);
@@ -600,7 +602,7 @@ impl Machine {
         if let Err(error) = self.progress_rekey() {
             self.fail(error);
         }
-        let acked = self.write_ack(env, out).unwrap_or(0);
+        let acked = self.write_ack(out).unwrap_or(0);
         let sent = self.flight.poll_write(env.now, &mut self.records, out.get_mut(acked..)?).unwrap_or(0);
         (acked + sent > 0).then_some(acked + sent)
     }

@@ -347,7 +347,7 @@ impl Connection {
         if let Err(error) = begun {
             self.machine.fail(error);
         }
-        self.run_operations(env);
+        self.run_operations();
         self.replay_early(env);
     }
 
@@ -521,7 +521,7 @@ impl Connection {
     /// Hands the machine the messages that are complete and in order, as long
     /// as it does not wait for public-key work.
     fn handle_messages(&mut self, env: &mut Env<'_>) {
-        self.run_operations(env);
+        self.run_operations();
         loop {
             if self.machine.is_13() {
                 self.incoming.forget_before(self.machine.records.read_epoch().min(3));
@@ -537,19 +537,19 @@ impl Connection {
                 self.machine.fail(error);
             }
             self.incoming.pop();
-            self.run_operations(env);
+            self.run_operations();
         }
         if !self.early.is_empty() {
             self.replay_early(env);
         }
     }
 
-    fn run_operations(&mut self, env: &mut Env<'_>) {
+    fn run_operations(&mut self) {
         if self.machine.config.defer_operations {
             return;
         }
         while let Some(operation) = self.machine.operation.take() {
-            self.machine.handle_outcome(env, operation.run());
+            self.machine.handle_outcome(operation.run());
         }
     }
 
@@ -563,7 +563,7 @@ impl Connection {
     /// Goes on with what came of a [`pending_operation`](Self::pending_operation).
     pub fn handle_operation(&mut self, env: &mut Env<'_>, outcome: Outcome) {
         if core::mem::take(&mut self.machine.operation_out) {
-            self.machine.handle_outcome(env, outcome);
+            self.machine.handle_outcome(outcome);
             self.handle_messages(env);
         }
     }

@@ -23,12 +23,7 @@ impl Machine {
         let secrets = Secrets::new(self.hkdf()?, shared.as_slice(), &self.transcript_hash()?)?;
         let client = secrets.hkdf.keying(suite, &secrets.client_handshake, 2)?;
         let server = secrets.hkdf.keying(suite, &secrets.server, 2)?;
-        let (read, write) = match self.role {
-            Role::Client => (server, client),
-            Role::Server => (client, server),
-        };
-        self.records.install_read(read)?;
-        self.records.install_write(write)?;
+        self.install(client, server)?;
         self.secrets = Some(secrets);
         Ok(())
     }
@@ -115,12 +110,6 @@ impl Machine {
         let client = secrets.hkdf.keying(suite, &secrets.client, 3)?;
         let server = secrets.hkdf.keying(suite, &secrets.server, 3)?;
         secrets.complete();
-        let (read, write) = match self.role {
-            Role::Client => (server, client),
-            Role::Server => (client, server),
-        };
-        self.records.install_read(read)?;
-        self.records.install_write(write)?;
-        Ok(())
+        self.install(client, server)
     }
 }
