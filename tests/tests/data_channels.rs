@@ -92,6 +92,32 @@ fn a_closed_channels_number_is_used_again() {
 }
 
 #[test]
+fn a_number_is_used_again_before_the_other_end_knows_that_it_may() {
+    let mut reused_early = 0;
+    for seed in 0..10 {
+        let mut pair = Pair::new(Weather { loss: 200, ..Weather::default() }, seed);
+        pair.connect();
+        for round in 1..=20 {
+            let id = open_channel(&mut pair, 0, "again", Default::default());
+            let is_open = |p: &mut Pair| p.ends[0].opened().contains(&id);
+            assert!(pair.run(60 * SECOND, is_open), "seed {seed}, round {round}: the channel opens");
+            let now = pair.now;
+            pair.ends[0].pc.data_channel(id).unwrap().send(now, &[round; 30]).unwrap();
+            let arrived = |p: &mut Pair| p.ends[1].received.len() == usize::from(round);
+            assert!(pair.run(60 * SECOND, arrived), "seed {seed}, round {round}: a message is lost");
+            let now = pair.now;
+            pair.ends[0].pc.data_channel(id).unwrap().close(now);
+            // The other end may not know yet that the peer has its reset.
+            let gone = |p: &mut Pair| p.ends[0].pc.data_channel(id).is_none();
+            assert!(pair.run(60 * SECOND, gone), "seed {seed}, round {round}: the channel closes");
+            let closed = channel_events(&pair.ends[1], |e| matches!(e, RTCDataChannelEvent::OnClose(_)));
+            reused_early += usize::from(closed < round.into());
+        }
+    }
+    assert!(reused_early > 20, "{reused_early} of 200 times");
+}
+
+#[test]
 fn negotiated_channels_need_no_announcement() {
     let mut pair = Pair::new(Weather::default(), 1);
     for stream in [0, 7, 200] {

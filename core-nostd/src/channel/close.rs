@@ -2,6 +2,7 @@
 
 use super::table::Signal;
 use super::{Channels, RTCDataChannelId, RTCDataChannelState};
+use crate::env::Instant;
 use crate::sctp::Association;
 
 impl Channels {
@@ -43,6 +44,19 @@ impl Channels {
         let Some(slot) = self.table.get_mut(id) else { return };
         slot.closed_out = true;
         self.finish_when_both_halves_are_done(id);
+    }
+
+    /// DCEP speaks on a stream. When the stream's last channel is closing, and
+    /// the peer's half is reset, then so is ours: the peer gives a number to
+    /// another channel when both are. Its answer to our reset was lost.
+    pub(super) fn finish_close(&mut self, now: Instant, stream: u16, sctp: &mut Association) {
+        while let Some(reset) = sctp.poll_peer_reset() {
+            self.peer_reset(reset, sctp);
+        }
+        let slot = self.table.by_stream(stream).and_then(|id| self.table.get(id));
+        if slot.is_some_and(|slot| slot.closed_in) && sctp.confirm_reset(now, stream) {
+            self.own_reset_done(stream);
+        }
     }
 
     /// The association is gone: every channel ends, by an error unless the

@@ -220,8 +220,9 @@ impl Channels {
 
     /// The DCEP message at the head of the receive queue.
     pub(super) fn handle_dcep(&mut self, now: Instant, sctp: &mut Association) {
+        let Some(stream) = sctp.peek_read().map(|head| head.stream) else { return };
+        self.finish_close(now, stream, sctp);
         let Some(received) = sctp.poll_read() else { return };
-        let stream = received.stream;
         let mut announce = None;
         match dcep::Message::parse(received.data) {
             Ok(dcep::Message::Ack) => {

@@ -403,7 +403,7 @@ impl Association {
         if let Some(event) = self.connected.take() {
             return Some(event);
         }
-        if let Some(stream) = self.inbound.next_reset() {
+        if let Some(stream) = self.poll_peer_reset() {
             return Some(Event::PeerReset { stream });
         }
         if self.outbound.signals > 0
@@ -414,16 +414,29 @@ impl Association {
         self.closed.take().map(Event::Closed)
     }
 
+    /// The next [`Event::PeerReset`], before any other event.
+    pub(crate) fn poll_peer_reset(&mut self) -> Option<u16> {
+        self.inbound.next_reset()
+    }
+
     fn next_stream_event(&mut self) -> Option<Event> {
         use streams::Stream as _;
         let entry = self.outbound.streams.iter_mut().find(|s| s.low || s.reset == Reset::Done)?;
-        self.outbound.signals -= 1;
         let stream = entry.id();
         if core::mem::take(&mut entry.low) {
+            self.outbound.signals -= 1;
             return Some(Event::BufferedAmountLow { stream });
         }
-        self.outbound.streams.remove(stream);
+        self.finish_reset(stream);
         Some(Event::OwnResetDone { stream })
+    }
+
+    /// A stream whose reset is done is as new: there is no entry for it, and
+    /// nothing to report.
+    fn finish_reset(&mut self, stream: u16) {
+        let Some(entry) = self.outbound.streams.get(stream) else { return };
+        self.outbound.signals -= usize::from(entry.low) + usize::from(entry.reset == Reset::Done);
+        self.outbound.streams.remove(stream);
     }
 
     /// Counters, and how the windows stand.

@@ -67,6 +67,19 @@ impl Association {
         }
     }
 
+    /// The peer uses a stream anew whose reset we asked for: it has performed
+    /// the request, and its answer was lost. Whether that was so; the reset of
+    /// this stream is over then, and there will be no event of it.
+    pub(crate) fn confirm_reset(&mut self, now: Instant, stream: u16) -> bool {
+        if self.outbound.streams.get(stream).is_none_or(|s| s.reset != Reset::Requested) {
+            return false;
+        }
+        // A request is performed as a whole.
+        self.handle_answer(now, self.resets.request, ResetResult::PERFORMED);
+        self.finish_reset(stream);
+        true
+    }
+
     /// Resets a stream for which there is no entry.
     pub(super) fn refuse_stream(&mut self, stream: u16) {
         if self.link.peer.reconfig && !self.resets.refused.contains(&stream) {
