@@ -114,7 +114,7 @@ pub(crate) struct Shared {
     pub(crate) lost: Cell<[bool; 2]>,
     /// Whether the runner has something to do, and its task.
     work: (Cell<bool>, RefCell<WakerRegistration>),
-    /// A connection is there to be accepted, or an address is known.
+    /// A connection is there to be accepted, or has left, or an address is known.
     pub(crate) news: RefCell<MultiWakerRegistration<MAX_PEERS>>,
 }
 
@@ -255,6 +255,30 @@ impl<'d> Rtc<'d> {
         }
         slot.claimed = true;
         Some(Peer::new(self, id))
+    }
+
+    /// Closes a connection, whoever serves it, and says so to the peer.
+    pub fn close(self, peer: PeerId) {
+        if let Some(slot) = self.slot(peer) {
+            let mut slot = slot.borrow_mut();
+            slot.released = true;
+            slot.waker.wake();
+            drop(slot);
+            self.shared.wake_runner();
+        }
+    }
+
+    /// Waits until a connection is over and its place is free again.
+    pub async fn wait_until_gone(self, peer: PeerId) {
+        poll_fn(|cx| {
+            let tenant = self.slots.get(usize::from(peer.slot)).map(|slot| slot.borrow().generation);
+            if tenant != Some(peer.generation) {
+                return Poll::Ready(());
+            }
+            self.shared.news.borrow_mut().register(cx.waker());
+            Poll::Pending
+        })
+        .await
     }
 
     /// Waits until the device has an address. The stack's own futures for its

@@ -388,6 +388,8 @@ impl Drive<'_> {
         if leaves {
             info!("peer {}-{} has left", index, slot.generation);
             slot.free();
+            drop(slot);
+            self.rtc.shared.news.borrow_mut().wake();
         } else {
             slot.waker.wake();
         }

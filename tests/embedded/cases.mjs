@@ -203,6 +203,44 @@ export const CASES = [
     },
   },
   {
+    name: "dialling out to a server",
+    browser: "chromium",
+    async run(t) {
+      const server = await t.rendezvous();
+      server.refusals.push(504);
+      const board = t.another(1, { dial: `${server.url}device`, token: t.pin });
+      await board.line(/nobody is there to answer; dialling again in 1 s/);
+      for (let visit = 0; visit < 2; visit += 1) {
+        const from = board.lines.length;
+        const tab = await t.tab(server.url);
+        await tab.page.evaluate(() => meet());
+        await tab.echo(50, 1024);
+        expect((await tab.status()).peers === 1, "a call that was refused left a peer");
+        await tab.page.evaluate(() => session.pc.close());
+        await board.line(/has left/, 30_000, from);
+      }
+      const stranger = t.another(2, { dial: `${server.url}device`, token: "wrong" });
+      await stranger.line(/the server does not take the token/);
+      return "refused, then two visitors one after the other; a wrong token is told";
+    },
+  },
+  {
+    name: "two boards",
+    async run(t) {
+      const served = t.another(1, {}, true);
+      const url = await served.url();
+      const caller = t.another(2, { dial: `${url}offer`, token: t.pin });
+      const pattern = /peer \S+: temperature \d+\.\d/;
+      for (const board of [caller, served]) {
+        await board.line(pattern);
+        // And the next one.
+        await board.line(pattern, 10_000, board.lines.length);
+      }
+      const open = /ChannelOpen after (\d+ ms)/.exec(await caller.line(/ChannelOpen after/))[1];
+      return `${caller.kind} dials ${served.kind}: channel open after ${open}, temperatures both ways`;
+    },
+  },
+  {
     name: "Firefox",
     browser: "firefox",
     async run(t) {

@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { launch } from "../browsers/browser.mjs";
 import { Board } from "./board.mjs";
 import { CASES } from "./cases.mjs";
+import { Rendezvous } from "./rendezvous.mjs";
 import { Tab } from "./tab.mjs";
 
 const OUT = fileURLToPath(new URL("../out/embedded/", import.meta.url));
@@ -26,11 +27,14 @@ mkdirSync(OUT, { recursive: true });
 let passed = 0;
 let failed = 0;
 const PIN = "271828";
+// This machine, on the bridge of `net.sh`.
+const HOST = "10.77.0.1";
 
 // What a case gets: one board that runs, and a browser.
 class Run {
   tabs = [];
   extra = [];
+  servers = [];
 
   constructor({ name, kind, kernel }) {
     Object.assign(this, { name, kind, kernel, pin: PIN });
@@ -48,17 +52,26 @@ class Run {
     this.browser = await launch(name, "default");
   }
 
-  async tab() {
-    const tab = await Tab.open(this.browser, this.url);
+  async tab(url = this.url) {
+    const tab = await Tab.open(this.browser, url);
     this.tabs.push(tab);
     return tab;
   }
 
-  // Another board, for this case only.
-  another(number, args = {}) {
-    const board = new Board(this.kind, this.kernel, number, { pin: PIN, ...args });
+  // Another board, for this case only: of the same kind, or of the other one
+  // where there is one.
+  another(number, args = {}, isOther = false) {
+    const { kind, kernel } = (isOther && boards.find((board) => board.kind !== this.kind)) || this;
+    const board = new Board(kind, kernel, number, { pin: PIN, ...args });
     this.extra.push(board);
     return board;
+  }
+
+  // A server for boards that dial out, for this case only.
+  async rendezvous() {
+    const rendezvous = await Rendezvous.listen(HOST, PIN);
+    this.servers.push(rendezvous);
+    return rendezvous;
   }
 
   async connected() {
@@ -87,6 +100,7 @@ class Run {
 
   async tidy() {
     await Promise.all(this.tabs.splice(0).map((tab) => tab.close().catch(() => {})));
+    for (const server of this.servers.splice(0)) server.close();
     await Promise.all(this.extra.splice(0).map((board) => board.end()));
   }
 

@@ -4,22 +4,37 @@
 //!
 //! | label | what the device does |
 //! | --- | --- |
-//! | `device` | `led on` and `led off` switch the LED; the temperature comes every second; `status` is answered |
+//! | `device` | `led on` and `led off` switch the LED; the temperature comes every second, and the other side's is logged; `status` is answered |
 //! | `bulk` | takes `bytes N`, N octets and `sha256 HEX`; or sends so after `send N` |
 //! | any other | sends every message back |
+//!
+//! A device that is told where to dial also offers a connection to a server
+//! there; another device's `POST /offer` will do.
 #![no_std]
 
 #[macro_use]
 mod fmt;
 
 mod bulk;
+mod dial;
 mod http;
 mod session;
+mod tasks;
 
 use picortc_embassy::picortc::peer::Limits;
 
+pub use dial::{DIAL, Dial, dial_out};
 pub use http::{HTTP_BUFFER, HttpBuffers, Site, serve_http};
 pub use session::serve_peers;
+pub use tasks::{Setup, introduce, tell_address};
+
+/// What [`tasks!`] names, so that a board need not.
+#[doc(hidden)]
+pub mod parts {
+    pub use embassy_net;
+    pub use picortc_embassy;
+    pub use static_cell::{ConstStaticCell, StaticCell};
+}
 
 /// The longest message that the examples' devices take, in octets.
 pub const MAX_MESSAGE: usize = LIMITS.sctp.max_message_size;

@@ -110,6 +110,12 @@ impl<B: Board> Session<'_, '_, B> {
     async fn command(&mut self, channel: RTCDataChannelId, text: &str) {
         let mut reply = Line::new();
         let written = match text {
+            // Another device tells what we tell it, and answers as we do.
+            _ if text.starts_with("temperature ") => {
+                info!("peer {}: {}", self.peer.id(), text);
+                return;
+            }
+            "what?" => return,
             "led on" | "led off" => {
                 self.board.set_led(text == "led on");
                 reply.push_str(text).map_err(|_| core::fmt::Error)

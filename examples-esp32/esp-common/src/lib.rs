@@ -5,7 +5,6 @@
 use core::cell::{Cell, RefCell};
 use core::fmt::Write;
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
-use embassy_net::{DhcpConfig, Stack, StackResources};
 use embassy_time::{Duration, Timer};
 use esp_hal::gpio::Output;
 use esp_hal::peripherals::{FROM_CPU_INTR0, TIMG0, TSENS, WIFI};
@@ -17,14 +16,16 @@ use esp_radio::wifi::{AuthenticationMethodConfig, Config as WifiConfig, Interfac
 use picortc_embassy::picortc::crypto::rust_crypto::CHIP;
 use picortc_embassy::picortc::dtls::Certificate;
 use picortc_embassy::picortc::env::Rng;
-use picortc_embassy::{Config, Resources, Rtc, Runner, Worker};
-use picortc_example_app::{Board, HttpBuffers, LIMITS, Site, serve_http, serve_peers};
-use static_cell::{ConstStaticCell, StaticCell};
+use picortc_embassy::{Config, Worker};
+use picortc_example_app::{Board, DIAL, LIMITS, Setup};
+use static_cell::StaticCell;
 
 /// How many peers are served at once.
 pub const PEERS: usize = 2;
 
 static WORKER: Worker = Worker::new();
+
+picortc_example_app::tasks!(Interface, EspBoard, PEERS, 4096);
 
 /// What the device needs of the chip.
 pub struct Parts {
@@ -59,11 +60,6 @@ pub fn start(spawner: Spawner, parts: Parts, ssid: &'static str, password: &'sta
     let mut rng = Rng::new(seed);
 
     configure(&mut wifi, ssid, password);
-    static STACK: StaticCell<StackResources<8>> = StaticCell::new();
-    let net = embassy_net::Config::dhcpv4(DhcpConfig::default());
-    let stack = STACK.init(StackResources::new());
-    let (stack, net) = embassy_net::new(Interface::station(), net, stack, rng.next_u64());
-
     static BOARD: StaticCell<EspBoard> = StaticCell::new();
     let sensor = TemperatureSensor::new(parts.sensor, Default::default()).ok();
     let (led, low) = parts.led;
@@ -76,26 +72,12 @@ pub fn start(spawner: Spawner, parts: Parts, ssid: &'static str, password: &'sta
     };
     let config =
         Config { port: 5000, limits: LIMITS, worker: Some(&WORKER), ..Config::new(rng.array(), certificate) };
-    log::info!("identity {}", config.certificate.fingerprint());
-    let pin = pin(&mut rng);
-    log::info!("the PIN is {pin}");
-    static RESOURCES: ConstStaticCell<Resources<PEERS>> = ConstStaticCell::new(Resources::new());
-    let (rtc, runner) = picortc_embassy::new(stack, RESOURCES.take(), config);
-    static SITE: StaticCell<Site<'static>> = StaticCell::new();
-    let site = SITE.init(Site::new(rtc, parts.name, pin));
-    static HTTP: ConstStaticCell<[HttpBuffers; 2]> = ConstStaticCell::new([const { HttpBuffers::new() }; 2]);
-    let [first, second] = HTTP.take();
-
+    let setup = Setup { config, pin: pin(&mut rng), dial: DIAL, noise: rng.next_u64() };
     spawn(spawner, wifi_task(wifi, ssid));
-    spawn(spawner, net_task(net));
-    spawn(spawner, rtc_task(runner));
     spawn(spawner, worker_task());
-    spawn(spawner, http_task(stack, site, first));
-    spawn(spawner, http_task(stack, site, second));
-    for _ in 0..PEERS {
-        spawn(spawner, peer_task(rtc, board));
+    if start_device(spawner, Interface::station(), board, setup).is_err() {
+        panic!("there is no room for the tasks");
     }
-    spawn(spawner, address_task(rtc));
 }
 
 fn configure(wifi: &mut WifiController<'static>, ssid: &'static str, password: &'static str) {
@@ -180,37 +162,6 @@ async fn wifi_task(mut wifi: WifiController<'static>, ssid: &'static str) -> ! {
 }
 
 #[embassy_executor::task]
-async fn net_task(mut net: embassy_net::Runner<'static, Interface>) -> ! {
-    net.run().await
-}
-
-#[embassy_executor::task]
-async fn rtc_task(mut runner: Runner<'static>) -> ! {
-    runner.run().await
-}
-
-#[embassy_executor::task]
 async fn worker_task() -> ! {
     WORKER.run().await
-}
-
-#[embassy_executor::task(pool_size = 2)]
-async fn http_task(
-    stack: Stack<'static>,
-    site: &'static Site<'static>,
-    buffers: &'static mut HttpBuffers,
-) -> ! {
-    serve_http(stack, site, buffers).await
-}
-
-#[embassy_executor::task(pool_size = PEERS)]
-async fn peer_task(rtc: Rtc<'static>, board: &'static EspBoard) -> ! {
-    serve_peers(rtc, board).await
-}
-
-/// Says where the page is.
-#[embassy_executor::task]
-async fn address_task(rtc: Rtc<'static>) {
-    let addr = rtc.wait_for_address().await;
-    log::info!("the page is at http://{addr}/");
 }

@@ -5,27 +5,68 @@
 
 use core::cell::Cell;
 use embassy_time::Instant;
-use embedded_alloc::LlffHeap;
+pub use embedded_alloc::LlffHeap;
 use picortc_embassy::Config;
+pub use picortc_embassy::Worker;
 use picortc_embassy::picortc::crypto::rust_crypto::CHIP;
 use picortc_embassy::picortc::dtls::Certificate;
 use picortc_embassy::picortc::env::Rng;
-use picortc_example_app::{Board, LIMITS};
+pub use picortc_example_app;
+use picortc_example_app::{Board, Dial, LIMITS, Setup};
 use semihosting::{eprintln, println};
 
 /// The heap of the device, in octets.
 pub const HEAP: usize = 104 * 1024;
 
-/// Takes memory for the heap. Once.
+/// What an emulated board with a `$card` has besides its drivers: the heap, the
+/// tasks, the worker, and the end; and `start`, which starts the device in the
+/// executor of an interrupt, and `work`, which starts the worker below it.
 #[macro_export]
-macro_rules! heap {
-    () => {{
-        static MEMORY: static_cell::ConstStaticCell<[u8; $crate::HEAP]> =
-            static_cell::ConstStaticCell::new([0; $crate::HEAP]);
-        let memory = MEMORY.take();
-        // SAFETY: the memory is the heap's alone, and this is called once.
-        unsafe { HEAP.init(memory.as_mut_ptr().addr(), memory.len()) };
-    }};
+macro_rules! device {
+    ($card:ty) => {
+        #[global_allocator]
+        static HEAP: $crate::LlffHeap = $crate::LlffHeap::empty();
+        static WORKER: $crate::Worker = $crate::Worker::new();
+
+        $crate::picortc_example_app::tasks!($card, $crate::QemuBoard, 2, 8192);
+
+        /// Takes memory for the heap. Once, before anything else.
+        fn take_heap() {
+            static MEMORY: static_cell::ConstStaticCell<[u8; $crate::HEAP]> =
+                static_cell::ConstStaticCell::new([0; $crate::HEAP]);
+            let memory = MEMORY.take();
+            // SAFETY: the memory is the heap's alone, and this is called once.
+            unsafe { HEAP.init(memory.as_mut_ptr().addr(), memory.len()) };
+        }
+
+        /// Starts everything but the worker.
+        fn start(spawner: embassy_executor::Spawner, name: &'static str, card: $card) {
+            static BOARD: static_cell::StaticCell<$crate::QemuBoard> = static_cell::StaticCell::new();
+            let board = BOARD.init($crate::QemuBoard::new(name, &HEAP));
+            if start_device(spawner, card, board, $crate::setup(&WORKER)).is_err() {
+                $crate::die("there is no room for the tasks");
+            }
+        }
+
+        /// Starts the worker.
+        fn work(spawner: embassy_executor::Spawner) {
+            match worker_task() {
+                Ok(token) => spawner.spawn(token),
+                Err(_) => $crate::die("there is no room for the worker"),
+            }
+        }
+
+        #[embassy_executor::task]
+        async fn worker_task() -> ! {
+            WORKER.run().await
+        }
+
+        #[panic_handler]
+        fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+            $crate::last_words(info);
+            $crate::die("panic")
+        }
+    };
 }
 
 /// The console.
@@ -57,6 +98,10 @@ pub fn start_console() {
 pub struct Options {
     /// The PIN of the page.
     pub pin: &'static str,
+    /// Where to dial.
+    pub dial: Option<&'static str>,
+    /// What the server there wants to hear.
+    pub token: &'static str,
 }
 
 impl Options {
@@ -64,12 +109,15 @@ impl Options {
     pub fn read() -> Self {
         static ARGS: static_cell::StaticCell<semihosting::experimental::env::Args<512>> =
             static_cell::StaticCell::new();
-        let mut options = Self { pin: "" };
+        let mut options = Self { pin: "", dial: None, token: "" };
         let Ok(args) = semihosting::experimental::env::args() else { return options };
         let args: &'static _ = ARGS.init(args);
         for arg in args.flatten() {
-            if let Some(("pin", pin)) = arg.split_once('=') {
-                options.pin = pin;
+            match arg.split_once('=') {
+                Some(("pin", pin)) => options.pin = pin,
+                Some(("dial", url)) => options.dial = Some(url),
+                Some(("token", token)) => options.token = token,
+                _ => {}
             }
         }
         options
@@ -85,13 +133,22 @@ pub fn seed() -> [u8; 32] {
     seed
 }
 
-/// What the device decides once.
-pub fn config() -> Config {
+/// What the device is started with.
+pub fn setup(worker: &'static Worker) -> Setup {
     let seed = seed();
-    let Ok(certificate) = Certificate::generate(&CHIP, &mut Rng::new(seed)) else {
+    let mut rng = Rng::new(seed);
+    let Ok(certificate) = Certificate::generate(&CHIP, &mut rng) else {
         die("no certificate could be made")
     };
-    Config { port: 5000, limits: LIMITS, ..Config::new(seed, certificate) }
+    let config =
+        Config { port: 5000, limits: LIMITS, worker: Some(worker), ..Config::new(rng.array(), certificate) };
+    let Options { pin, dial, token } = Options::read();
+    Setup { config, pin, dial: dial.map(|url| Dial { url, token }), noise: rng.next_u64() }
+}
+
+/// What a panic has to say.
+pub fn last_words(info: &core::panic::PanicInfo<'_>) {
+    eprintln!("{info}");
 }
 
 /// Ends the emulation.

@@ -13,12 +13,12 @@ use embassy_rp::adc::{Adc, Blocking, Channel};
 use embassy_rp::peripherals::{ADC, ADC_TEMP_SENSOR};
 use embassy_time::Instant;
 use embedded_alloc::LlffHeap;
-use picortc_embassy::Config;
+use picortc_embassy::{Config, Worker};
 use picortc_embassy::picortc::crypto::HashAlgorithm;
 use picortc_embassy::picortc::crypto::rust_crypto::CHIP;
 use picortc_embassy::picortc::dtls::Certificate;
 use picortc_embassy::picortc::env::Rng;
-use picortc_example_app::{Board, LIMITS};
+use picortc_example_app::{Board, DIAL, LIMITS, Setup};
 use static_cell::StaticCell;
 
 /// How many peers are served at once.
@@ -61,22 +61,20 @@ impl Entropy {
         [first & 0xfc | 2, a, b, c, d, e]
     }
 
-    /// A seed for the network stack.
-    pub fn network(&mut self) -> u64 {
-        self.0.next_u64()
-    }
-
-    /// What the device decides once. The identity is a new one at each start.
-    pub fn config(&mut self) -> Config {
+    /// What the device is started with. The identity is a new one at each start.
+    pub fn setup(&mut self, worker: &'static Worker) -> Setup {
         let Ok(certificate) = Certificate::generate(&CHIP, &mut self.0) else {
             panic!("no certificate could be made")
         };
-        Config { port: 5000, limits: LIMITS, ..Config::new(self.0.array(), certificate) }
+        let seed = self.0.array();
+        let config =
+            Config { port: 5000, limits: LIMITS, worker: Some(worker), ..Config::new(seed, certificate) };
+        Setup { config, pin: self.pin(), dial: DIAL, noise: self.0.next_u64() }
     }
 
     /// The PIN of the page: what the environment variable `PIN` was when this
     /// was built, or six digits, new at each start.
-    pub fn pin(&mut self) -> &'static str {
+    fn pin(&mut self) -> &'static str {
         if let Some(pin) = option_env!("PIN") {
             return pin;
         }

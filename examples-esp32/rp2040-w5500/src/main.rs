@@ -7,7 +7,6 @@
 
 use core::fmt::Write;
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
-use embassy_net::{DhcpConfig, Stack, StackResources};
 use embassy_net_wiznet::chip::W5500;
 use embassy_net_wiznet::{Device, Runner as WiznetRunner, State};
 use embassy_rp::clocks::RoscRng;
@@ -21,10 +20,10 @@ use embassy_rp::{Peripherals, bind_interrupts, dma, interrupt};
 use embassy_time::Delay;
 use embedded_alloc::LlffHeap;
 use embedded_hal_bus::spi::ExclusiveDevice;
-use picortc_embassy::{Config, Resources, Rtc, Runner, Worker};
-use picortc_example_app::{Board, HttpBuffers, Site, serve_http, serve_peers};
+use picortc_embassy::Worker;
+use picortc_example_app::Board;
 use picortc_example_rp::{Console, Entropy, PEERS, RpBoard, heap, start_console};
-use static_cell::{ConstStaticCell, StaticCell};
+use static_cell::StaticCell;
 
 #[global_allocator]
 static HEAP: LlffHeap = LlffHeap::empty();
@@ -36,6 +35,8 @@ bind_interrupts!(struct Irqs {
 });
 
 type TheBoard = RpBoard<fn(bool)>;
+picortc_example_app::tasks!(Device<'static>, TheBoard, PEERS, 4096);
+
 type Wiznet = WiznetRunner<
     'static,
     W5500,
@@ -93,33 +94,14 @@ async fn start_task(p: Peripherals) {
     };
     log::info!("W5500, MAC {mac:02x?}");
 
-    static STACK: StaticCell<StackResources<8>> = StaticCell::new();
-    let net = embassy_net::Config::dhcpv4(DhcpConfig::default());
-    let (stack, net) = embassy_net::new(device, net, STACK.init(StackResources::new()), entropy.network());
     static BOARD: StaticCell<TheBoard> = StaticCell::new();
     let board = BOARD.init(RpBoard::new("W5500-EVB-Pico", &HEAP, switch_led, p.ADC, p.ADC_TEMP_SENSOR));
     board.set_led(false);
 
-    static RESOURCES: ConstStaticCell<Resources<PEERS>> = ConstStaticCell::new(Resources::new());
-    let config = Config { worker: Some(&WORKER), ..entropy.config() };
-    log::info!("identity {}", config.certificate.fingerprint());
-    let pin = entropy.pin();
-    log::info!("the PIN is {pin}");
-    let (rtc, runner) = picortc_embassy::new(stack, RESOURCES.take(), config);
-    static SITE: StaticCell<Site<'static>> = StaticCell::new();
-    let site = SITE.init(Site::new(rtc, board.name(), pin));
-    static HTTP: ConstStaticCell<[HttpBuffers; 2]> = ConstStaticCell::new([const { HttpBuffers::new() }; 2]);
-    let [first, second] = HTTP.take();
-
     spawn(spawner, wiznet_task(wiznet));
-    spawn(spawner, net_task(net));
-    spawn(spawner, rtc_task(runner));
-    spawn(spawner, http_task(stack, site, first));
-    spawn(spawner, http_task(stack, site, second));
-    for _ in 0..PEERS {
-        spawn(spawner, peer_task(rtc, board));
+    if start_device(spawner, device, board, entropy.setup(&WORKER)).is_err() {
+        panic!("there is no room for the tasks");
     }
-    spawn(spawner, address_task(rtc));
 }
 
 /// The LED on GPIO 25.
@@ -150,37 +132,6 @@ async fn worker_task() -> ! {
 #[embassy_executor::task]
 async fn wiznet_task(runner: Wiznet) -> ! {
     runner.run().await
-}
-
-#[embassy_executor::task]
-async fn net_task(mut net: embassy_net::Runner<'static, Device<'static>>) -> ! {
-    net.run().await
-}
-
-#[embassy_executor::task]
-async fn rtc_task(mut runner: Runner<'static>) -> ! {
-    runner.run().await
-}
-
-#[embassy_executor::task(pool_size = 2)]
-async fn http_task(
-    stack: Stack<'static>,
-    site: &'static Site<'static>,
-    buffers: &'static mut HttpBuffers,
-) -> ! {
-    serve_http(stack, site, buffers).await
-}
-
-#[embassy_executor::task(pool_size = PEERS)]
-async fn peer_task(rtc: Rtc<'static>, board: &'static TheBoard) -> ! {
-    serve_peers(rtc, board).await
-}
-
-/// Says where the page is.
-#[embassy_executor::task]
-async fn address_task(rtc: Rtc<'static>) {
-    let addr = rtc.wait_for_address().await;
-    log::info!("the page is at http://{addr}/");
 }
 
 /// The last words, past the console.

@@ -1,0 +1,121 @@
+//! The tasks of a device.
+
+/// What a device is started with, besides its network card and its board.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// What it decides once.
+    pub config: picortc_embassy::Config,
+    /// The PIN of its page.
+    pub pin: &'static str,
+    /// Where to dial, for a device that nobody can reach.
+    pub dial: Option<crate::Dial>,
+    /// A random number for the network stack.
+    pub noise: u64,
+}
+
+/// The tasks of a device whose network card is a `$card` and whose board is a
+/// `$board`, for `$peers` peers at once with `$rx` octets of datagrams that
+/// wait; and `start_device`, which starts them all.
+///
+/// A task of embassy's has no type parameters; hence a macro. The board needs
+/// `embassy-executor` among its own dependencies.
+#[macro_export]
+macro_rules! tasks {
+    ($card:ty, $board:ty, $peers:expr, $rx:expr) => {
+        /// Starts the device: its network, its connections and its page.
+        fn start_device(
+            spawner: ::embassy_executor::Spawner,
+            card: $card,
+            board: &'static $board,
+            setup: $crate::Setup,
+        ) -> Result<(), ::embassy_executor::SpawnError> {
+            use $crate::parts::{embassy_net, picortc_embassy};
+            use $crate::parts::{ConstStaticCell, StaticCell};
+            // DHCP, DNS, two of the connections' and one in the making, two of
+            // the page's, and the one that dials.
+            static STACK: StaticCell<embassy_net::StackResources<8>> = StaticCell::new();
+            let net = embassy_net::Config::dhcpv4(Default::default());
+            let memory = STACK.init(embassy_net::StackResources::new());
+            let (stack, net) = embassy_net::new(card, net, memory, setup.noise);
+            static RESOURCES: ConstStaticCell<picortc_embassy::Resources<{ $peers }, { $rx }>> =
+                ConstStaticCell::new(picortc_embassy::Resources::new());
+            $crate::introduce(&setup);
+            let (rtc, runner) = picortc_embassy::new(stack, RESOURCES.take(), setup.config);
+            static SITE: StaticCell<$crate::Site<'static>> = StaticCell::new();
+            let name = $crate::Board::name(board);
+            let site: &'static _ = SITE.init($crate::Site::new(rtc, name, setup.pin));
+            static HTTP: ConstStaticCell<[$crate::HttpBuffers; 2]> =
+                ConstStaticCell::new([const { $crate::HttpBuffers::new() }; 2]);
+
+            spawner.spawn(net_task(net)?);
+            spawner.spawn(rtc_task(runner)?);
+            for buffers in HTTP.take() {
+                spawner.spawn(http_task(stack, site, buffers)?);
+            }
+            for _ in 0..$peers {
+                spawner.spawn(peer_task(rtc, board)?);
+            }
+            spawner.spawn(address_task(rtc)?);
+            if let Some(dial) = setup.dial {
+                spawner.spawn(dial_task(stack, rtc, dial)?);
+            }
+            Ok(())
+        }
+
+        #[::embassy_executor::task]
+        async fn net_task(mut net: $crate::parts::embassy_net::Runner<'static, $card>) -> ! {
+            net.run().await
+        }
+
+        #[::embassy_executor::task]
+        async fn rtc_task(mut runner: $crate::parts::picortc_embassy::Runner<'static>) -> ! {
+            runner.run().await
+        }
+
+        #[::embassy_executor::task(pool_size = 2)]
+        async fn http_task(
+            stack: $crate::parts::embassy_net::Stack<'static>,
+            site: &'static $crate::Site<'static>,
+            buffers: &'static mut $crate::HttpBuffers,
+        ) -> ! {
+            $crate::serve_http(stack, site, buffers).await
+        }
+
+        #[::embassy_executor::task(pool_size = $peers)]
+        async fn peer_task(rtc: $crate::parts::picortc_embassy::Rtc<'static>, board: &'static $board) -> ! {
+            $crate::serve_peers(rtc, board).await
+        }
+
+        #[::embassy_executor::task]
+        async fn dial_task(
+            stack: $crate::parts::embassy_net::Stack<'static>,
+            rtc: $crate::parts::picortc_embassy::Rtc<'static>,
+            dial: $crate::Dial,
+        ) -> ! {
+            $crate::dial_out(stack, rtc, dial).await
+        }
+
+        #[::embassy_executor::task]
+        async fn address_task(rtc: $crate::parts::picortc_embassy::Rtc<'static>) {
+            $crate::tell_address(rtc).await
+        }
+    };
+}
+
+/// Says who the device is.
+pub fn introduce(setup: &Setup) {
+    #[cfg(feature = "defmt")]
+    let fingerprint = defmt::Display2Format(setup.config.certificate.fingerprint());
+    #[cfg(not(feature = "defmt"))]
+    let fingerprint = setup.config.certificate.fingerprint();
+    info!("identity {}", fingerprint);
+    info!("the PIN is {}", setup.pin);
+}
+
+/// Says where the page is.
+pub async fn tell_address(rtc: picortc_embassy::Rtc<'_>) {
+    let address = rtc.wait_for_address().await;
+    #[cfg(feature = "defmt")]
+    let address = defmt::Display2Format(&address);
+    info!("the page is at http://{}/", address);
+}
