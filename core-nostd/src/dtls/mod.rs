@@ -52,7 +52,7 @@ pub use record::Records;
 
 use crate::crypto::{CryptoError, CryptoProvider, NamedGroup};
 use crate::env::{Env, Instant};
-use crate::mem::{Datagram, OutOfMemory};
+use crate::mem::{Datagram, OutOfMemory, Placed};
 use crate::wire::dtls::{AlertDescription, ContentType, Fragment};
 use crate::wire::{Malformed, Reader, ShortBuffer};
 use core::ops::Range;
@@ -305,7 +305,7 @@ impl Negotiated {
 
 /// One DTLS association.
 pub struct Connection {
-    machine: Machine,
+    machine: Placed<Machine>,
     incoming: Reassembly,
     early: Early,
     /// Where in `early` the application data is that was lent last.
@@ -326,12 +326,15 @@ impl Connection {
     /// [`OutOfMemory`].
     pub fn new(config: Config, limits: &Limits) -> Result<Self, OutOfMemory> {
         Ok(Self {
-            machine: Machine::new(config, limits)?,
+            machine: Placed::new(|| Machine::new(config, limits))?,
             incoming: Reassembly::new(limits.reassembly)?,
             early: Early::new(limits.early)?,
             lent: None,
         })
     }
+
+    /// Octets of the struct and of its part on the heap.
+    pub(crate) const SIZE: usize = size_of::<Self>() + size_of::<Machine>();
 
     /// Begins the handshake. The peer's certificate must match one of
     /// `fingerprints`; with none, nothing matches.

@@ -20,6 +20,41 @@ pub fn boxed<T>(value: T) -> Result<Boxed<[T; 1]>, OutOfMemory> {
     v.into_boxed_slice().try_into().map_err(|_| OutOfMemory)
 }
 
+/// A value with a place of its own on the heap; it derefs to the value.
+///
+/// A value is made on the stack and then moved. Where the large parts of a
+/// struct are placed one by one, making the struct takes no more stack than
+/// its largest part.
+#[derive(Debug)]
+pub struct Placed<T>(Boxed<[T; 1]>);
+
+impl<T> Placed<T> {
+    /// Makes a value and moves it to the heap.
+    ///
+    /// # Errors
+    /// What `make` says, or [`OutOfMemory`] when the allocator refuses.
+    #[inline(never)]
+    pub fn new<E: From<OutOfMemory>>(make: impl FnOnce() -> Result<T, E>) -> Result<Self, E> {
+        Ok(Self(boxed(make()?)?))
+    }
+}
+
+impl<T> core::ops::Deref for Placed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        let [value] = &*self.0;
+        value
+    }
+}
+
+impl<T> core::ops::DerefMut for Placed<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        let [value] = &mut *self.0;
+        value
+    }
+}
+
 /// A boxed slice of `len` values made by `make`.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ mod timers;
 mod vec;
 
 pub use blocks::{BlockPool, Chain, Place};
-pub use boxed::{Boxed, boxed, boxed_slice, zeroed_slice};
+pub use boxed::{Boxed, Placed, boxed, boxed_slice, zeroed_slice};
 pub use datagram::Datagram;
 pub use deque::FixedDeque;
 pub use index::{Found, Index, KeyedHash};

@@ -73,6 +73,15 @@ impl Text {
         Ok(())
     }
 
+    /// Removes `length` octets from `start` on; what is behind moves up. What
+    /// does not lie between two characters is left as it is.
+    pub fn remove(&mut self, start: usize, length: usize) {
+        let end = start.saturating_add(length);
+        if self.text.get(start..end).is_some() {
+            self.text.replace_range(start..end, "");
+        }
+    }
+
     /// Removes everything.
     pub fn clear(&mut self) {
         self.text.clear();
@@ -97,6 +106,18 @@ mod tests {
         assert!(write!(text, "{}", 12).is_err());
         text.push_str("d").unwrap();
         assert_eq!(text.as_str(), "abcd");
+    }
+
+    #[test]
+    fn what_is_removed_leaves_no_gap() {
+        let mut text = Text::new(8).unwrap();
+        text.push_str("abüde").unwrap();
+        for (start, length) in [(3, 1), (5, 9), (usize::MAX, 2)] {
+            text.remove(start, length);
+            assert_eq!(text.as_str(), "abüde");
+        }
+        text.remove(1, 3);
+        assert_eq!((text.as_str(), text.capacity()), ("ade", 8));
     }
 
     #[test]

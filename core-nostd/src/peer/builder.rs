@@ -15,7 +15,7 @@ use crate::crypto::CryptoProvider;
 use crate::dtls::{self, Certificate, CertificateError};
 use crate::env::{Env, Instant, Rng};
 use crate::ice;
-use crate::mem::OutOfMemory;
+use crate::mem::{OutOfMemory, Placed};
 use crate::sctp;
 use crate::wire::sdp::Setup;
 
@@ -160,7 +160,8 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
             hide_host_addresses: settings.multicast_dns_mode == MulticastDnsMode::QueryAndGather,
             ..ice::Config::default()
         };
-        let ice = ice::Agent::new(ice_config, provider.hashes, &limits.ice, &mut Env::new(now, &mut rng))?;
+        let env = &mut Env::new(now, &mut rng);
+        let ice = Placed::new(|| ice::Agent::new(ice_config, provider.hashes, &limits.ice, env))?;
         let dtls_config = dtls::Config {
             min_version: settings.dtls_min_version,
             max_version: settings.dtls_max_version,
@@ -186,8 +187,8 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
         let mut pc = RTCPeerConnection {
             now,
             ice,
-            dtls: dtls::Connection::new(dtls_config, &limits.dtls)?,
-            sctp: sctp::Association::new(sctp_config, &limits.sctp, &mut rng)?,
+            dtls: Placed::new(|| dtls::Connection::new(dtls_config, &limits.dtls))?,
+            sctp: Placed::new(|| sctp::Association::new(sctp_config, &limits.sctp, &mut rng))?,
             channels: Channels::new(&limits.channel)?,
             jsep: Jsep::new(limits.jsep, rng.next_u64())?,
             signals: Signals::new(now),

@@ -18,6 +18,7 @@ use crate::channel::{ChannelError, Channels, RTCDataChannelId, RTCDataChannelIni
 use crate::dtls::{self, Certificate, Operation, Outcome};
 use crate::env::{Env, Instant, Rng, TransportContext, TransportProtocol};
 use crate::ice::{self, LocalCandidate, ServerCandidate};
+use crate::mem::Placed;
 use crate::sctp;
 use crate::wire::candidate::CandidateType;
 use crate::wire::sdp::Setup;
@@ -41,9 +42,9 @@ use core::net::{IpAddr, SocketAddr};
 pub struct RTCPeerConnection {
     pub(super) now: Instant,
     pub(super) rng: Rng,
-    pub(super) ice: ice::Agent,
-    pub(super) dtls: dtls::Connection,
-    pub(super) sctp: sctp::Association,
+    pub(super) ice: Placed<ice::Agent>,
+    pub(super) dtls: Placed<dtls::Connection>,
+    pub(super) sctp: Placed<sctp::Association>,
     pub(super) channels: Channels,
     pub(super) jsep: Jsep,
     pub(super) signals: Signals,

@@ -3,6 +3,9 @@
 use super::mdns::Names;
 use crate::{channel, dtls, ice, sctp};
 
+/// The large parts of a connection, which are not in its struct.
+const PLACED: usize = size_of::<ice::Agent>() + dtls::Connection::SIZE + size_of::<sctp::Association>();
+
 /// The bounds of one peer connection, a small struct per layer. Plain data:
 /// start from a preset and change what the application knows better.
 ///
@@ -83,7 +86,8 @@ impl Limits {
         let turn = self.turn.heap_bytes();
         #[cfg(not(feature = "turn"))]
         let turn = 0;
-        turn + self.gather.heap_bytes()
+        turn + PLACED
+            + self.gather.heap_bytes()
             + self.ice.heap_bytes()
             + Names::heap_bytes(&self.ice)
             + self.dtls.heap_bytes()

@@ -76,7 +76,8 @@ impl RTCPeerConnection {
     fn connect_sctp(&mut self) {
         self.signals.milestone(self.now, RTCMilestoneStep::DtlsConnected);
         let (head, tail) = self.dtls.overhead();
-        self.sctp.set_max_packet(self.mtu.saturating_sub(head + tail + self.way_overhead()));
+        let overhead = head + tail + self.way_overhead();
+        self.sctp.set_max_packet(self.mtu.saturating_sub(overhead));
         self.channels.set_parity(match self.dtls_role {
             Some(dtls::Role::Client) => Parity::Even,
             _ => Parity::Odd,
