@@ -43,7 +43,7 @@ pub const MAX_MESSAGE: usize = LIMITS.sctp.max_message_size;
 /// two messages to send, and for a burst of a browser's.
 pub const LIMITS: Limits = {
     let mut limits = Limits::TINY;
-    limits.jsep.remote_description_bytes = 3072;
+    limits.jsep.description_bytes = 4096;
     limits.sctp.send_buffer = 2560;
     limits.sctp.receive_buffer = 16 * 1024;
     limits

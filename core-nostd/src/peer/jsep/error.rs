@@ -24,12 +24,12 @@ pub enum Error {
     TooLong {
         /// Its length in octets.
         length: usize,
-        /// The limit.
+        /// How long it can be, beside the others that are kept.
         max: usize,
     },
     /// The offer would have more media sections than the limits allow.
     TooManyMediaSections {
-        /// The limit.
+        /// How long it can be, beside the others that are kept.
         max: usize,
     },
     /// The description is not well formed.
@@ -176,7 +176,7 @@ impl fmt::Display for Error {
                 f.write_str("the candidate is for a section or ufrag that the remote description has not")
             }
             Self::TooLong { length, max } => {
-                write!(f, "the description has {length} octets; the limits allow {max}")
+                write!(f, "the description has {length} octets; the limits leave room for {max}")
             }
             Self::TooManyMediaSections { max } => write!(f, "the limits allow {max} media sections"),
             Self::Syntax(error) => write!(f, "{error}"),

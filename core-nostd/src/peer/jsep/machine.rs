@@ -1,4 +1,5 @@
 use super::Limits;
+use super::archive::{Archive, Place, replaced};
 use super::create::{Gathered, Local, kept_lines};
 use super::error::{Error, Operation};
 use super::remote::Remote;
@@ -6,10 +7,9 @@ use super::section::{
     MediaKind, Section, SectionState, agreed_data, check_answer, check_offer, offered_data,
 };
 use super::types::{Changes, DataSection, DescriptionSlot, IceChange, RTCSdpType, RTCSignalingState};
-use crate::mem::{OutOfMemory, Text};
+use crate::mem::OutOfMemory;
 use crate::wire::sdp::{Description, Setup};
 use core::fmt::Display;
-use core::mem::swap;
 
 /// Whose description it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,47 +53,6 @@ const fn operation(side: Side, sdp_type: RTCSdpType) -> Operation {
     }
 }
 
-/// A description that is kept, or room for one.
-#[derive(Debug)]
-struct Kept {
-    text: Text,
-    sdp_type: Option<RTCSdpType>,
-}
-
-impl Kept {
-    fn new(bytes: usize) -> Result<Self, OutOfMemory> {
-        Ok(Self { text: Text::new(bytes)?, sdp_type: None })
-    }
-
-    fn clear(&mut self) {
-        self.text.clear();
-        self.sdp_type = None;
-    }
-
-    fn get(&self) -> Option<(RTCSdpType, &str)> {
-        self.sdp_type.map(|t| (t, self.text.as_str()))
-    }
-
-    /// Keeps `lines` instead of what is there.
-    fn set<'a>(
-        &mut self,
-        sdp_type: RTCSdpType,
-        lines: impl Iterator<Item = &'a str> + Clone,
-    ) -> Result<(), Error> {
-        let length = lines.clone().map(str::len).sum();
-        let max = self.text.capacity();
-        if length > max {
-            return Err(Error::TooLong { length, max });
-        }
-        self.text.clear();
-        self.sdp_type = Some(sdp_type);
-        for line in lines {
-            self.text.push_str(line).map_err(|_| Error::TooLong { length, max })?;
-        }
-        Ok(())
-    }
-}
-
 /// A description that `create_offer` or `create_answer` returned: as much of
 /// it as tells it from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,10 +83,7 @@ pub struct Jsep {
     created: Option<Created>,
     /// Our DTLS role in the standing association.
     role: Option<Setup>,
-    current_local: Kept,
-    pending_local: Kept,
-    current_remote: Kept,
-    pending_remote: Kept,
+    kept: Archive,
 }
 
 impl Jsep {
@@ -145,10 +101,7 @@ impl Jsep {
             version: 1,
             created: None,
             role: None,
-            current_local: Kept::new(limits.local_description_bytes)?,
-            pending_local: Kept::new(limits.local_description_bytes)?,
-            current_remote: Kept::new(limits.remote_description_bytes)?,
-            pending_remote: Kept::new(limits.remote_description_bytes)?,
+            kept: Archive::new(limits.description_bytes)?,
         })
     }
 
@@ -189,9 +142,10 @@ impl Jsep {
             changes.setup = section.and_then(|s| s.setup());
             changes.remote_identity_changed = self
                 .latest(Side::Remote)
-                .is_some_and(|offer| offer.identity_changed(self.view(&self.current_remote).as_ref()));
+                .is_some_and(|offer| offer.identity_changed(self.view(Place::CurrentRemote).as_ref()));
         }
-        self.pending_local.set(sdp_type, kept_lines(text))?;
+        let replaced = replaced(Place::PendingLocal, sdp_type);
+        self.kept.set(Place::PendingLocal, sdp_type, kept_lines(text), &replaced)?;
         // Each description that was applied has a version of its own, so that
         // no two that differ share one (RFC 8829, Section 5.2.2).
         self.version = self.version.saturating_add(1);
@@ -209,12 +163,13 @@ impl Jsep {
         if sdp_type == RTCSdpType::Rollback {
             return Ok(self.roll_back());
         }
-        let max = self.limits.remote_description_bytes;
+        let replaced = replaced(Place::PendingRemote, sdp_type);
+        let max = self.kept.room_without(&replaced);
         if text.len() > max {
             return Err(Error::TooLong { length: text.len(), max });
         }
         let new = Description::parse(text, self.limits.media_sections)?;
-        match (sdp_type, self.parse(&self.pending_local)) {
+        match (sdp_type, self.parse(Place::PendingLocal)) {
             (RTCSdpType::Offer, _) => check_offer(&new, self.agreed())?,
             (_, Some(offer)) => check_answer(&new, &offer)?,
             (_, None) => {}
@@ -227,14 +182,14 @@ impl Jsep {
             section.check(sdp_type)?;
             changes.remote_ice = section.ice_change(self.latest(Side::Remote).as_ref());
             changes.remote_identity_changed =
-                section.identity_changed(self.view(&self.current_remote).as_ref());
+                section.identity_changed(self.view(Place::CurrentRemote).as_ref());
         }
         if changes.rolled_back {
             changes.local_ice = self.restored(Side::Local);
         }
         match sdp_type {
             RTCSdpType::Offer => changes.data = self.offered(section.is_some()),
-            _ => changes.data = self.answered(self.parse(&self.pending_local), Some(new)),
+            _ => changes.data = self.answered(self.parse(Place::PendingLocal), Some(new)),
         }
         if sdp_type != RTCSdpType::Offer && changes.data == DataSection::Accepted {
             changes.setup = section.map(|s| match s.setup() {
@@ -245,10 +200,7 @@ impl Jsep {
                 _ => Setup::Active,
             });
         }
-        self.pending_remote.set(sdp_type, core::iter::once(text))?;
-        if changes.rolled_back {
-            self.pending_local.clear();
-        }
+        self.kept.set(Place::PendingRemote, sdp_type, core::iter::once(text), &replaced)?;
         self.created = None;
         self.finish(&changes, sdp_type);
         Ok(changes)
@@ -278,8 +230,8 @@ impl Jsep {
         changes.data = self.offered(false);
         changes.local_ice = self.restored(Side::Local);
         changes.remote_ice = self.restored(Side::Remote);
-        self.pending_local.clear();
-        self.pending_remote.clear();
+        self.kept.clear(Place::PendingLocal);
+        self.kept.clear(Place::PendingRemote);
         self.created = None;
         self.state = changes.to;
         changes
@@ -288,7 +240,7 @@ impl Jsep {
     /// How the current credentials compare with the pending ones that are being
     /// taken back.
     fn restored(&self, side: Side) -> IceChange {
-        let (current, pending) = self.kept(side);
+        let (current, pending) = Self::places(side);
         match (self.view(current), self.view(pending)) {
             (Some(current), Some(pending)) => current.ice_change(Some(&pending)),
             _ => IceChange::Unchanged,
@@ -296,17 +248,16 @@ impl Jsep {
     }
 
     /// The current and the pending description of one side.
-    fn kept(&self, side: Side) -> (&Kept, &Kept) {
+    fn places(side: Side) -> (Place, Place) {
         match side {
-            Side::Local => (&self.current_local, &self.pending_local),
-            Side::Remote => (&self.current_remote, &self.pending_remote),
+            Side::Local => (Place::CurrentLocal, Place::PendingLocal),
+            Side::Remote => (Place::CurrentRemote, Place::PendingRemote),
         }
     }
 
     /// The data section of a side's latest description.
     fn latest(&self, side: Side) -> Option<Remote<'_>> {
-        let (current, pending) = self.kept(side);
-        self.view(pick(DescriptionSlot::Latest, current, pending)?)
+        self.view(self.pick(DescriptionSlot::Latest, side)?)
     }
 
     /// The description is in its pending place: moves the state on.
@@ -318,10 +269,7 @@ impl Jsep {
             self.role = None;
         }
         if sdp_type == RTCSdpType::Answer {
-            swap(&mut self.current_local, &mut self.pending_local);
-            swap(&mut self.current_remote, &mut self.pending_remote);
-            self.pending_local.clear();
-            self.pending_remote.clear();
+            self.kept.settle();
             self.created = None;
         }
         debug!("signaling: {} to {}", changes.from.as_str(), changes.to.as_str());
@@ -356,15 +304,27 @@ impl Jsep {
         self.agreed().is_some_and(|(ours, theirs)| agreed_data(&ours, &theirs).is_some())
     }
 
-    fn parse<'a>(&self, kept: &'a Kept) -> Option<Description<'a>> {
-        let (_, text) = kept.get()?;
+    fn parse(&self, place: Place) -> Option<Description<'_>> {
+        let (_, text) = self.kept.get(place)?;
         Description::parse(text, self.limits.media_sections).ok()
     }
 
-    fn view<'a>(&self, kept: &'a Kept) -> Option<Remote<'a>> {
-        let description = self.parse(kept)?;
+    fn view(&self, place: Place) -> Option<Remote<'_>> {
+        let (sdp_type, _) = self.kept.get(place)?;
+        let description = self.parse(place)?;
         let own = offered_data(&description)?;
-        Some(Remote::new(description, own, kept.sdp_type?))
+        Some(Remote::new(description, own, sdp_type))
+    }
+
+    /// Where the description of a slot is, if there is one.
+    fn pick(&self, slot: DescriptionSlot, side: Side) -> Option<Place> {
+        let (current, pending) = Self::places(side);
+        let places = match slot {
+            DescriptionSlot::Current => [current; 2],
+            DescriptionSlot::Pending => [pending; 2],
+            DescriptionSlot::Latest => [pending, current],
+        };
+        places.into_iter().find(|place| self.kept.get(*place).is_some())
     }
 }
 
@@ -379,16 +339,16 @@ impl Jsep {
     /// Where the data section is in the latest local description, or else in
     /// the remote offer: `sdpMLineIndex` and `sdpMid` of our candidates.
     pub fn data_section(&self) -> Option<(usize, Option<&str>)> {
-        [&self.pending_local, &self.pending_remote, &self.current_local]
+        [Place::PendingLocal, Place::PendingRemote, Place::CurrentLocal]
             .into_iter()
-            .find_map(|kept| self.view(kept))
+            .find_map(|place| self.view(place))
             .map(|view| (view.index(), view.mid()))
     }
 
     /// The sections of the exchange under way, or else those agreed on.
     pub fn sections(&self) -> impl Iterator<Item = Section<'_>> {
-        let pending = self.parse(&self.pending_local).or(self.parse(&self.pending_remote));
-        let (first, second) = match (pending, self.parse(&self.pending_remote)) {
+        let pending = self.parse(Place::PendingLocal).or(self.parse(Place::PendingRemote));
+        let (first, second) = match (pending, self.parse(Place::PendingRemote)) {
             (Some(first), Some(second)) if self.state != RTCSignalingState::HaveRemoteOffer => {
                 (Some(first), Some(second))
             }
@@ -417,13 +377,14 @@ impl Jsep {
     where
         C: IntoIterator<Item: Display> + Clone,
     {
-        let kept = pick(slot, &self.current_local, &self.pending_local)?;
-        Some((kept.sdp_type?, Gathered { description: self.parse(kept)?, local }))
+        let place = self.pick(slot, Side::Local)?;
+        let (sdp_type, _) = self.kept.get(place)?;
+        Some((sdp_type, Gathered { description: self.parse(place)?, local }))
     }
 
     /// A remote description as it was applied.
     pub fn remote_description(&self, slot: DescriptionSlot) -> Option<(RTCSdpType, &str)> {
-        pick(slot, &self.current_remote, &self.pending_remote)?.get()
+        self.kept.get(self.pick(slot, Side::Remote)?)
     }
 
     /// Whether a trickled candidate is for the transport in use. `false` is
@@ -439,7 +400,8 @@ impl Jsep {
         index: Option<u16>,
         ufrag: Option<&str>,
     ) -> Result<bool, Error> {
-        let latest = pick(DescriptionSlot::Latest, &self.current_remote, &self.pending_remote)
+        let latest = self
+            .pick(DescriptionSlot::Latest, Side::Remote)
             .filter(|_| self.state != RTCSignalingState::Closed)
             .ok_or(Error::InvalidState { operation: Operation::AddCandidate, state: self.state })?;
         let media = self.parse(latest).and_then(|d| match (mid, index) {
@@ -451,7 +413,7 @@ impl Jsep {
         let Some(view) = self.view(latest) else { return Ok(false) };
         match ufrag {
             Some(ufrag) if ufrag != view.ufrag() => {
-                let before = self.view(&self.current_remote);
+                let before = self.view(Place::CurrentRemote);
                 match before.is_some_and(|b| b.ufrag() == ufrag) {
                     true => Ok(false),
                     false => Err(Error::UnknownCandidateTarget),
@@ -459,16 +421,6 @@ impl Jsep {
             }
             _ => Ok(view.takes_candidates_of(&media)),
         }
-    }
-}
-
-fn pick<'a>(slot: DescriptionSlot, current: &'a Kept, pending: &'a Kept) -> Option<&'a Kept> {
-    let current = Some(current).filter(|k| k.sdp_type.is_some());
-    let pending = Some(pending).filter(|k| k.sdp_type.is_some());
-    match slot {
-        DescriptionSlot::Current => current,
-        DescriptionSlot::Pending => pending,
-        DescriptionSlot::Latest => pending.or(current),
     }
 }
 
@@ -503,15 +455,15 @@ impl Jsep {
 
     /// What was agreed on: ours and theirs.
     pub(super) fn agreed(&self) -> Option<(Description<'_>, Description<'_>)> {
-        Some((self.parse(&self.current_local)?, self.parse(&self.current_remote)?))
+        Some((self.parse(Place::CurrentLocal)?, self.parse(Place::CurrentRemote)?))
     }
 
     pub(super) fn pending_remote(&self) -> Option<Description<'_>> {
-        self.parse(&self.pending_remote)
+        self.parse(Place::PendingRemote)
     }
 
     /// Our role in the DTLS association that `offer` lets stand.
     pub(super) fn standing_role(&self, offer: &Remote<'_>) -> Option<Setup> {
-        self.role.filter(|_| !offer.identity_changed(self.view(&self.current_remote).as_ref()))
+        self.role.filter(|_| !offer.identity_changed(self.view(Place::CurrentRemote).as_ref()))
     }
 }

@@ -9,6 +9,7 @@
 //! Data channels are what is negotiated today. Sections for media are kept in
 //! their place and refused, as an endpoint that sends and receives none must.
 
+mod archive;
 mod create;
 mod error;
 mod machine;
@@ -36,30 +37,24 @@ use crate::mem::Text;
 pub struct Limits {
     /// Media sections per description.
     pub media_sections: usize,
-    /// Octets of a local description, candidates not counted; it is kept
-    /// twice.
-    pub local_description_bytes: usize,
-    /// Octets of a remote description; it is kept twice.
-    pub remote_description_bytes: usize,
+    /// Octets of all descriptions that are kept together: the two that were
+    /// agreed on, and the two of a negotiation under way, of which an answer
+    /// replaces what was agreed on; local ones without their candidates.
+    pub description_bytes: usize,
 }
 
 impl Limits {
-    /// Data channels, and the one or two media sections that a browser may
-    /// have besides.
-    pub const TINY: Self =
-        Self { media_sections: 4, local_description_bytes: 1024, remote_description_bytes: 2048 };
+    /// Data channels with a browser, which may have a media section besides.
+    pub const TINY: Self = Self { media_sections: 4, description_bytes: 3072 };
 
     /// What a browser offers with microphone, camera and all its codecs.
-    pub const DEFAULT: Self =
-        Self { media_sections: 16, local_description_bytes: 4096, remote_description_bytes: 16 * 1024 };
+    pub const DEFAULT: Self = Self { media_sections: 16, description_bytes: 32 * 1024 };
 
-    /// Conferences with a section per participant.
-    pub const SERVER: Self =
-        Self { media_sections: 64, local_description_bytes: 16 * 1024, remote_description_bytes: 64 * 1024 };
+    /// A few sections for each of thousands of connections.
+    pub const SERVER: Self = Self { media_sections: 16, description_bytes: 16 * 1024 };
 
     /// The octets of heap that a [`Jsep`] of these limits takes.
     pub const fn heap_bytes(&self) -> usize {
-        2 * Text::heap_bytes(self.local_description_bytes)
-            + 2 * Text::heap_bytes(self.remote_description_bytes)
+        Text::heap_bytes(self.description_bytes)
     }
 }

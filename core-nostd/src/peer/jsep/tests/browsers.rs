@@ -92,10 +92,10 @@ fn a_description_beyond_the_limits_is_a_clear_error() {
     let mut tiny = Jsep::new(Limits::TINY, 1).unwrap();
     let long = vectors::ALL.iter().find(|(n, _)| *n == "chromium156-av-offer").unwrap().1;
     let error = tiny.set_remote(Offer, long).unwrap_err();
-    assert_eq!(error, Error::TooLong { length: long.len(), max: 2048 });
+    assert_eq!(error, Error::TooLong { length: long.len(), max: 3072 });
     assert_eq!(
         format!("{error}"),
-        format!("the description has {} octets; the limits allow 2048", long.len())
+        format!("the description has {} octets; the limits leave room for 3072", long.len())
     );
     for (name, text) in vectors::ALL.iter().filter(|(n, _)| n.contains("data") && n.contains("offer")) {
         let mut tiny = Jsep::new(Limits::TINY, 1).unwrap();
