@@ -103,14 +103,17 @@ impl<'d> Peer<'d> {
         is_string: bool,
         data: &[u8],
     ) -> Result<(), WriteError> {
-        poll_fn(|cx| match self.try_send(channel, is_string, data) {
-            Err(WriteError::Full) => {
-                if let Some(slot) = self.rtc.slot(self.id) {
-                    slot.borrow_mut().waker.register(cx.waker());
-                }
-                Poll::Pending
+        poll_fn(|cx| {
+            let sent = self.write(channel, is_string, data);
+            // Not the runner's turn: it would wake this task, and so on.
+            if sent == Err(WriteError::Full)
+                && let Some(slot) = self.rtc.slot(self.id)
+            {
+                slot.borrow_mut().waker.register(cx.waker());
+                return Poll::Pending;
             }
-            done => Poll::Ready(done),
+            self.rtc.shared.wake_runner();
+            Poll::Ready(sent)
         })
         .await
     }
@@ -125,8 +128,17 @@ impl<'d> Peer<'d> {
         is_string: bool,
         data: &[u8],
     ) -> Result<(), WriteError> {
+        let sent = self.write(channel, is_string, data);
+        self.rtc.shared.wake_runner();
+        sent
+    }
+
+    fn write(&mut self, channel: RTCDataChannelId, is_string: bool, data: &[u8]) -> Result<(), WriteError> {
+        let slot = self.rtc.slot(self.id).ok_or(WriteError::NoSuchChannel)?;
+        let mut slot = slot.borrow_mut();
+        let pc = slot.pc.as_mut().ok_or(WriteError::NoSuchChannel)?;
         let message = RTCMessage::DataChannelMessage(channel, RTCDataChannelMessage { is_string, data });
-        self.with(|pc, now| pc.handle_write(now, message)).unwrap_or(Err(WriteError::NoSuchChannel))
+        pc.handle_write(crate::now(), message)
     }
 
     /// Anything else of the core's connection: channels, thresholds,
