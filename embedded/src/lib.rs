@@ -47,6 +47,17 @@
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
+// A device runs for years: nothing that a peer does ends it by way of these.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
 
 extern crate alloc;
 

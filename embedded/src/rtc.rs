@@ -21,6 +21,11 @@ use picortc::peer::{
 /// The addresses of the device that peers are told, with the socket's port.
 pub type Addresses = [Option<core::net::SocketAddr>; 2];
 
+/// Puts together what two lists say of the two families.
+pub(crate) fn both<A, B, C>([a, b]: [A; 2], [x, y]: [B; 2], f: impl Fn(A, B) -> C) -> [C; 2] {
+    [f(a, x), f(b, y)]
+}
+
 /// Which connection; `Display` and `FromStr` are for HTTP headers and URLs. A
 /// place is used again, an id is not (until 2^32 peers later).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -323,7 +328,7 @@ impl<'d> Rtc<'d> {
     /// The addresses as the stack had them when it was last looked at.
     pub(crate) fn seen(self) -> Addresses {
         let (known, lost) = (self.addresses(), self.shared.lost.get());
-        core::array::from_fn(|i| known[i].filter(|_| !lost[i]))
+        both(known, lost, |known, lost| known.filter(|_| !lost))
     }
 
     /// The place of a peer that is there.

@@ -1,6 +1,6 @@
 //! The task between the socket and the connections.
 
-use crate::rtc::{Addresses, PeerId, Rtc};
+use crate::rtc::{Addresses, PeerId, Rtc, both};
 use crate::worker::Worker;
 use core::future::{Future, poll_fn};
 use core::net::{IpAddr, SocketAddr};
@@ -225,8 +225,8 @@ impl Drive<'_> {
     /// the same address, and connections outlast that.
     fn update_addresses(&mut self) {
         let (known, seen) = (self.rtc.addresses(), self.seen());
-        self.rtc.shared.lost.set(core::array::from_fn(|i| known[i].is_some() && seen[i].is_none()));
-        let next: Addresses = core::array::from_fn(|i| seen[i].or(known[i]));
+        self.rtc.shared.lost.set(both(known, seen, |known, seen| known.is_some() && seen.is_none()));
+        let next: Addresses = both(known, seen, |known, seen| seen.or(known));
         if next == known {
             return;
         }
