@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `config` | what a device decides once; the memory |
 //! | `identity` | the certificate and its key, kept over a reboot |
+//! | `name` | [`DeviceName`], the device's name on its network (feature `mdns`) |
 //! | `rtc` | [`Rtc`], the handle that signalling talks to |
 //! | `peer` | [`Peer`], one connection, as its task sees it |
 //! | `runner` | [`Runner`], the task between the socket and the connections |
@@ -66,6 +67,8 @@ mod fmt;
 
 mod config;
 mod identity;
+#[cfg(feature = "mdns")]
+mod name;
 mod peer;
 mod rtc;
 mod runner;
@@ -76,6 +79,8 @@ pub use config::{Config, MAX_PEERS, Resources, new};
 #[cfg(feature = "flash")]
 pub use identity::FlashStore;
 pub use identity::{IdentityError, IdentityStore, MAX_IDENTITY, Origin, identity};
+#[cfg(feature = "mdns")]
+pub use name::DeviceName;
 pub use peer::{CloseReason, Peer, PeerEvent};
 pub use picortc;
 pub use rtc::{Addresses, PeerId, Refusal, Rtc};

@@ -6,6 +6,37 @@ import { randomBytes } from "node:crypto";
 const expect = (holds, what) => {
   if (!holds) throw new Error(what);
 };
+// Asks the network of `net.sh` for a name's IPv4 address, as a resolver that
+// knows nothing of multicast DNS but its address (RFC 6762, Section 6.7).
+async function resolve(name, ms = 20_000) {
+  const question = Buffer.concat([
+    Buffer.from([0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+    ...name.split(".").map((label) => Buffer.from([label.length, ...Buffer.from(label)])),
+    Buffer.from([0, 0, 1, 0, 1]),
+  ]);
+  const socket = createSocket("udp4");
+  await new Promise((bound) => socket.bind(0, "10.77.0.1", bound));
+  socket.setMulticastInterface("10.77.0.1");
+  try {
+    return await new Promise((found, failed) => {
+      const ask = () => socket.send(question, 5353, "224.0.0.251");
+      const again = setInterval(ask, 1000);
+      const end = setTimeout(() => failed(new Error(`nobody answers for ${name}`)), ms);
+      socket.on("message", (answer) => {
+        // One answer, behind the question that is repeated: its data are four
+        // octets behind a name, type, class, time and length.
+        const at = answer.indexOf(Buffer.from([0, 1, 0, 1]), question.length - 4 + 4);
+        if (answer.readUInt16BE(0) !== 0x1234 || answer.readUInt16BE(6) < 1 || at < 0) return;
+        clearInterval(again);
+        clearTimeout(end);
+        found([...answer.subarray(at + 10, at + 14)].join("."));
+      });
+      ask();
+    });
+  } finally {
+    socket.close();
+  }
+}
 const MIB = 1_048_576;
 const ROUNDS = 20;
 // Places for peers of the boards' firmware.
@@ -32,6 +63,17 @@ export const CASES = [
       const elsewhere = await t.fetch("/nowhere");
       expect(elsewhere.status === 404, `/nowhere: ${elsewhere.status}`);
       return refusals.map(([what, response]) => `${what} ${response.status}`).join(", ");
+    },
+  },
+  {
+    name: "its name on the network",
+    async run(t) {
+      const name = /(picortc-[0-9a-f]{4}\.local)/.exec(await t.board.line(/the name is picortc-/))[1];
+      const fingerprint = /identity sha-256 (..):(..)/i.exec(t.board.lines.join("\n"));
+      expect(name === `picortc-${fingerprint[1]}${fingerprint[2]}.local`.toLowerCase(), `${name} is not the start of ${fingerprint[0]}`);
+      const address = await resolve(name);
+      expect(address === new URL(t.url).hostname, `${name} is ${address}`);
+      return `${name} is ${address}, asked by multicast`;
     },
   },
   {

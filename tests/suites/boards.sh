@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The boards of examples-esp32 link completely, the radio's libraries included,
-# and become images. What an ESP32 does with its image no emulator here can say;
-# the RP2040's image is booted on a model of the chip.
+# and become images. What an ESP32 or an RP2350 does with its image no emulator
+# here can say; the RP2040's images are booted on a model of the chip.
 source "$(dirname "$0")/lib/common.bash"
 
 need_command node nodejs
@@ -10,19 +10,24 @@ need_command python3 python3
 python3 -c 'import ensurepip' 2>/dev/null || need_package python3-venv >/dev/null
 export SSID=${SSID-example} PASSWORD=${PASSWORD-password}
 
-boards=(rp2040-w5500 esp32c3)
+boards=(rp2040-w5500 rp2040-picow rp2350-w5500 esp32c3 esp32c6)
 
+mkdir -p tests/out
 for board in "${boards[@]}"; do
   target=$(sed -n 's/^target = "\(.*\)"/\1/p' "examples-esp32/$board/.cargo/config.toml")
   check "$target is installed" need_target "$target"
   log=tests/out/image.$board.log
-  mkdir -p tests/out
   check "$board links and becomes an image" bash -o pipefail -c "examples-esp32/image $board 2>&1 | tee $log"
-  tail -n 1 "$log"
+  tail -n 2 "$log"
 done
-check "the image for the ESP32-C3 is valid" grep -q "Validation hash: .* (valid)" tests/out/image.esp32c3.log
+for board in esp32c3 esp32c6; do
+  check "the image for $board is valid" grep -q "Validation hash: .* (valid)" "tests/out/image.$board.log"
+done
 
 check "the emulator's package" npm ci --prefix tests/size --ignore-scripts --no-audit --no-fund --loglevel=error
-check "rp2040-w5500 boots, and misses its W5500" node tests/boards/boot.mjs \
-  target/boards/thumbv6m-none-eabi/release/rp2040-w5500 "picortc on a W5500-EVB-Pico" "the W5500 does not answer"
+boot() { node tests/boards/boot.mjs "target/boards/thumbv6m-none-eabi/release/$1" "${@:2}"; }
+check "rp2040-w5500 boots, and misses its W5500" \
+  boot rp2040-w5500 "picortc on a W5500-EVB-Pico" "the W5500 does not answer"
+check "rp2040-picow boots, and says that it was built without the radio's nvram" \
+  boot rp2040-picow "built without the radio's nvram"
 finish

@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use embassy_net::Stack;
 use embassy_time::{Duration, Timer};
-use picortc_embassy::{PeerId, Refusal, Rtc};
+use picortc_embassy::{DeviceName, PeerId, Refusal, Rtc};
 use picoserve::io::Read;
 use picoserve::request::{Path, ReadAllBodyError, Request};
 use picoserve::response::{IntoResponse, Response, ResponseWriter, StatusCode};
@@ -41,15 +41,17 @@ impl Default for HttpBuffers {
 pub struct Site<'a> {
     rtc: Rtc<'a>,
     name: &'a str,
+    host: &'a DeviceName,
     pin: &'a str,
     /// Wrong PINs since a right one.
     wrong: Cell<u8>,
 }
 
 impl<'a> Site<'a> {
-    /// The page of the device `name`; whoever connects needs the PIN.
-    pub fn new(rtc: Rtc<'a>, name: &'a str, pin: &'a str) -> Self {
-        Self { rtc, name, pin, wrong: Cell::new(0) }
+    /// The page of the device `name`, which is `host` on its network; whoever
+    /// connects needs the PIN.
+    pub fn new(rtc: Rtc<'a>, name: &'a str, host: &'a DeviceName, pin: &'a str) -> Self {
+        Self { rtc, name, host, pin, wrong: Cell::new(0) }
     }
 
     /// Whether `authorization` is `Bearer` and the PIN, compared in constant
@@ -142,8 +144,11 @@ impl Site<'_> {
         let connection = request.body_connection.finalize().await?;
         match answered {
             Ok((id, answer)) => {
+                let host = self.host.with(|name| heapless::String::<24>::try_from(name.unwrap_or_default()));
+                let host = host.unwrap_or_default();
                 let response = Response::new(StatusCode::CREATED, answer.sdp.as_str())
                     .with_content_type("application/sdp")
+                    .with_header("X-Host", host.as_str())
                     .with_header("X-Peer", id);
                 response.write_to(connection, writer).await
             }

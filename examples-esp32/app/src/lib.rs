@@ -18,6 +18,8 @@ mod fmt;
 mod bulk;
 mod dial;
 mod http;
+#[cfg(feature = "flash")]
+mod keep;
 mod session;
 mod tasks;
 
@@ -25,6 +27,8 @@ use picortc_embassy::picortc::peer::Limits;
 
 pub use dial::{DIAL, Dial, dial_out};
 pub use http::{HTTP_BUFFER, HttpBuffers, Site, serve_http};
+#[cfg(feature = "flash")]
+pub use keep::kept_identity;
 pub use session::serve_peers;
 pub use tasks::{Setup, introduce, tell_address};
 

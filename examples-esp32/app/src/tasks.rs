@@ -7,21 +7,21 @@ pub struct Setup {
     pub config: picortc_embassy::Config,
     /// The PIN of its page.
     pub pin: &'static str,
-    /// Where to dial, for a device that nobody can reach.
-    pub dial: Option<crate::Dial>,
     /// A random number for the network stack.
     pub noise: u64,
 }
 
 /// The tasks of a device whose network card is a `$card` and whose board is a
 /// `$board`, for `$peers` peers at once with `$rx` octets of datagrams that
-/// wait; and `start_device`, which starts them all.
+/// wait; and `start_device`, which starts them all. `$dial` is where the device
+/// dials out to, an `Option` of a [`Dial`](crate::Dial); a constant `None`
+/// leaves the client out of the image.
 ///
 /// A task of embassy's has no type parameters; hence a macro. The board needs
 /// `embassy-executor` among its own dependencies.
 #[macro_export]
 macro_rules! tasks {
-    ($card:ty, $board:ty, $peers:expr, $rx:expr) => {
+    ($card:ty, $board:ty, $peers:expr, $rx:expr, $dial:expr) => {
         /// Starts the device: its network, its connections and its page.
         fn start_device(
             spawner: ::embassy_executor::Spawner,
@@ -32,8 +32,8 @@ macro_rules! tasks {
             use $crate::parts::{embassy_net, picortc_embassy};
             use $crate::parts::{ConstStaticCell, StaticCell};
             // DHCP, DNS, two of the connections' and one in the making, two of
-            // the page's, and the one that dials.
-            static STACK: StaticCell<embassy_net::StackResources<8>> = StaticCell::new();
+            // the page's, the name's, and the one that dials.
+            static STACK: StaticCell<embassy_net::StackResources<9>> = StaticCell::new();
             let net = embassy_net::Config::dhcpv4(Default::default());
             let memory = STACK.init(embassy_net::StackResources::new());
             let (stack, net) = embassy_net::new(card, net, memory, setup.noise);
@@ -41,9 +41,11 @@ macro_rules! tasks {
                 ConstStaticCell::new(picortc_embassy::Resources::new());
             $crate::introduce(&setup);
             let (rtc, runner) = picortc_embassy::new(stack, RESOURCES.take(), setup.config);
+            static NAME: StaticCell<picortc_embassy::DeviceName> = StaticCell::new();
+            let host: &'static _ = NAME.init(picortc_embassy::DeviceName::new());
             static SITE: StaticCell<$crate::Site<'static>> = StaticCell::new();
             let name = $crate::Board::name(board);
-            let site: &'static _ = SITE.init($crate::Site::new(rtc, name, setup.pin));
+            let site: &'static _ = SITE.init($crate::Site::new(rtc, name, host, setup.pin));
             static HTTP: ConstStaticCell<[$crate::HttpBuffers; 2]> =
                 ConstStaticCell::new([const { $crate::HttpBuffers::new() }; 2]);
 
@@ -55,8 +57,10 @@ macro_rules! tasks {
             for _ in 0..$peers {
                 spawner.spawn(peer_task(rtc, board)?);
             }
-            spawner.spawn(address_task(rtc)?);
-            if let Some(dial) = setup.dial {
+            spawner.spawn(name_task(stack, rtc, host)?);
+            spawner.spawn(address_task(rtc, host)?);
+            let dial: Option<$crate::Dial> = $dial;
+            if let Some(dial) = dial {
                 spawner.spawn(dial_task(stack, rtc, dial)?);
             }
             Ok(())
@@ -96,8 +100,20 @@ macro_rules! tasks {
         }
 
         #[::embassy_executor::task]
-        async fn address_task(rtc: $crate::parts::picortc_embassy::Rtc<'static>) {
-            $crate::tell_address(rtc).await
+        async fn name_task(
+            stack: $crate::parts::embassy_net::Stack<'static>,
+            rtc: $crate::parts::picortc_embassy::Rtc<'static>,
+            host: &'static $crate::parts::picortc_embassy::DeviceName,
+        ) -> ! {
+            host.run(stack, rtc).await
+        }
+
+        #[::embassy_executor::task]
+        async fn address_task(
+            rtc: $crate::parts::picortc_embassy::Rtc<'static>,
+            host: &'static $crate::parts::picortc_embassy::DeviceName,
+        ) {
+            $crate::tell_address(rtc, host).await
         }
     };
 }
@@ -113,9 +129,11 @@ pub fn introduce(setup: &Setup) {
 }
 
 /// Says where the page is.
-pub async fn tell_address(rtc: picortc_embassy::Rtc<'_>) {
+pub async fn tell_address(rtc: picortc_embassy::Rtc<'_>, host: &picortc_embassy::DeviceName) {
     let address = rtc.wait_for_address().await;
     #[cfg(feature = "defmt")]
     let address = defmt::Display2Format(&address);
     info!("the page is at http://{}/", address);
+    host.wait().await;
+    host.with(|name| info!("the page is at http://{}/ too", name.unwrap_or_default()));
 }

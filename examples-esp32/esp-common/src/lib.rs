@@ -4,20 +4,25 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt::Write;
+use embassy_embedded_hal::adapter::BlockingAsync;
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
 use embassy_time::{Duration, Timer};
+use esp_bootloader_esp_idf::partitions::{
+    DataPartitionSubType, PARTITION_TABLE_MAX_LEN, PartitionType, read_partition_table,
+};
 use esp_hal::gpio::Output;
-use esp_hal::peripherals::{FROM_CPU_INTR0, TIMG0, TSENS, WIFI};
+use esp_hal::peripherals::{FLASH, FROM_CPU_INTR0, TIMG0, TSENS, WIFI};
 use esp_hal::rng::Rng as ChipRng;
 use esp_hal::timer::timg::TimerGroup;
 use esp_hal::tsens::TemperatureSensor;
+use esp_storage::FlashStorage;
 use esp_radio::wifi::sta::StationConfig;
 use esp_radio::wifi::{AuthenticationMethodConfig, Config as WifiConfig, Interface, WifiController};
 use picortc_embassy::picortc::crypto::rust_crypto::CHIP;
 use picortc_embassy::picortc::dtls::Certificate;
 use picortc_embassy::picortc::env::Rng;
 use picortc_embassy::{Config, Worker};
-use picortc_example_app::{Board, DIAL, LIMITS, Setup};
+use picortc_example_app::{Board, DIAL, LIMITS, Setup, kept_identity};
 use static_cell::StaticCell;
 
 /// How many peers are served at once.
@@ -25,7 +30,7 @@ pub const PEERS: usize = 2;
 
 static WORKER: Worker = Worker::new();
 
-picortc_example_app::tasks!(Interface, EspBoard, PEERS, 4096);
+picortc_example_app::tasks!(Interface, EspBoard, PEERS, 4096, DIAL);
 
 /// What the device needs of the chip.
 pub struct Parts {
@@ -39,13 +44,15 @@ pub struct Parts {
     pub interrupt: FROM_CPU_INTR0<'static>,
     /// The radio.
     pub wifi: WIFI<'static>,
+    /// Where the identity is kept.
+    pub flash: FLASH<'static>,
     /// The temperature sensor.
     pub sensor: TSENS<'static>,
 }
 
 /// Starts the device. The network's name and password are those of the
 /// environment when the board was built.
-pub fn start(spawner: Spawner, parts: Parts, ssid: &'static str, password: &'static str) {
+pub async fn start(spawner: Spawner, parts: Parts, ssid: &'static str, password: &'static str) {
     esp_println::logger::init_logger(log::LevelFilter::Info);
     log::info!("picortc on an {}", parts.name);
     esp_rtos::start(TimerGroup::new(parts.timer).timer0, parts.interrupt);
@@ -67,17 +74,33 @@ pub fn start(spawner: Spawner, parts: Parts, ssid: &'static str, password: &'sta
     let board = BOARD.init(EspBoard { name: parts.name, led, low, lit: Cell::new(true), sensor });
     board.set_led(false);
 
-    let Ok(certificate) = Certificate::generate(&CHIP, &mut rng) else {
+    let Some(certificate) = identity(parts.flash, &mut rng).await else {
         panic!("no certificate could be made")
     };
     let config =
         Config { port: 5000, limits: LIMITS, worker: Some(&WORKER), ..Config::new(rng.array(), certificate) };
-    let setup = Setup { config, pin: pin(&mut rng), dial: DIAL, noise: rng.next_u64() };
+    let setup = Setup { config, pin: pin(&mut rng), noise: rng.next_u64() };
     spawn(spawner, wifi_task(wifi, ssid));
     spawn(spawner, worker_task());
     if start_device(spawner, Interface::station(), board, setup).is_err() {
         panic!("there is no room for the tasks");
     }
+}
+
+/// The identity of the device: kept in the partition for such things, `nvs`.
+async fn identity(flash: FLASH<'static>, rng: &mut Rng) -> Option<Certificate> {
+    let mut flash = FlashStorage::new(flash);
+    let mut table = [0; PARTITION_TABLE_MAX_LEN];
+    let nvs = PartitionType::Data(DataPartitionSubType::Nvs);
+    let found = read_partition_table(&mut flash, &mut table).ok().and_then(|table| table.find_partition(nvs).ok()?);
+    let range = match found {
+        Some(partition) => partition.offset()..partition.offset() + partition.len(),
+        None => {
+            log::warn!("there is no partition nvs: the identity is not kept");
+            return Certificate::generate(&CHIP, rng).ok();
+        }
+    };
+    kept_identity(BlockingAsync::new(flash), range, rng).await
 }
 
 fn configure(wifi: &mut WifiController<'static>, ssid: &'static str, password: &'static str) {

@@ -23,7 +23,8 @@ async fn main(spawner: Spawner) {
         timer: p.TIMG0,
         interrupt: p.FROM_CPU_INTR0,
         wifi: p.WIFI,
+        flash: p.FLASH,
         sensor: p.TSENS,
     };
-    start(spawner, parts, env!("SSID"), env!("PASSWORD"));
+    start(spawner, parts, env!("SSID"), env!("PASSWORD")).await;
 }

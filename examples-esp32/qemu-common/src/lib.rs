@@ -4,6 +4,7 @@
 #![no_std]
 
 use core::cell::Cell;
+use critical_section::Mutex;
 use embassy_time::Instant;
 pub use embedded_alloc::LlffHeap;
 use picortc_embassy::Config;
@@ -13,7 +14,9 @@ use picortc_embassy::picortc::dtls::Certificate;
 use picortc_embassy::picortc::env::Rng;
 pub use picortc_example_app;
 use picortc_example_app::{Board, Dial, LIMITS, Setup};
+use semihosting::experimental::env::{Args, args};
 use semihosting::{eprintln, println};
+use static_cell::StaticCell;
 
 /// The heap of the device, in octets.
 pub const HEAP: usize = 104 * 1024;
@@ -28,7 +31,7 @@ macro_rules! device {
         static HEAP: $crate::LlffHeap = $crate::LlffHeap::empty();
         static WORKER: $crate::Worker = $crate::Worker::new();
 
-        $crate::picortc_example_app::tasks!($card, $crate::QemuBoard, 2, 8192);
+        $crate::picortc_example_app::tasks!($card, $crate::QemuBoard, 2, 8192, $crate::Options::read().dial);
 
         /// Takes memory for the heap. Once, before anything else.
         fn take_heap() {
@@ -98,29 +101,36 @@ pub fn start_console() {
 pub struct Options {
     /// The PIN of the page.
     pub pin: &'static str,
-    /// Where to dial.
-    pub dial: Option<&'static str>,
-    /// What the server there wants to hear.
-    pub token: &'static str,
+    /// Where to dial, and what the server there wants to hear.
+    pub dial: Option<Dial>,
 }
 
 impl Options {
-    /// Reads them.
+    /// Reads them from the host, the first time.
     pub fn read() -> Self {
-        static ARGS: static_cell::StaticCell<semihosting::experimental::env::Args<512>> =
-            static_cell::StaticCell::new();
-        let mut options = Self { pin: "", dial: None, token: "" };
-        let Ok(args) = semihosting::experimental::env::args() else { return options };
-        let args: &'static _ = ARGS.init(args);
-        for arg in args.flatten() {
-            match arg.split_once('=') {
-                Some(("pin", pin)) => options.pin = pin,
-                Some(("dial", url)) => options.dial = Some(url),
-                Some(("token", token)) => options.token = token,
-                _ => {}
+        static OPTIONS: Mutex<Cell<Option<Options>>> = Mutex::new(Cell::new(None));
+        critical_section::with(|cs| {
+            let options = OPTIONS.borrow(cs).get().unwrap_or_else(Self::ask);
+            OPTIONS.borrow(cs).set(Some(options));
+            options
+        })
+    }
+
+    fn ask() -> Self {
+        static ARGS: StaticCell<Args<512>> = StaticCell::new();
+        let (mut pin, mut url, mut token) = ("", None, "");
+        if let Ok(args) = args() {
+            let args: &'static _ = ARGS.init(args);
+            for arg in args.flatten() {
+                match arg.split_once('=') {
+                    Some(("pin", it)) => pin = it,
+                    Some(("dial", it)) => url = Some(it),
+                    Some(("token", it)) => token = it,
+                    _ => {}
+                }
             }
         }
-        options
+        Self { pin, dial: url.map(|url| Dial { url, token }) }
     }
 }
 
@@ -142,8 +152,7 @@ pub fn setup(worker: &'static Worker) -> Setup {
     };
     let config =
         Config { port: 5000, limits: LIMITS, worker: Some(worker), ..Config::new(rng.array(), certificate) };
-    let Options { pin, dial, token } = Options::read();
-    Setup { config, pin, dial: dial.map(|url| Dial { url, token }), noise: rng.next_u64() }
+    Setup { config, pin: Options::read().pin, noise: rng.next_u64() }
 }
 
 /// What a panic has to say.

@@ -3,22 +3,29 @@
 #![no_std]
 
 mod console;
+#[cfg(feature = "picow")]
+pub mod picow;
+mod start;
+#[cfg(feature = "w5500")]
+pub mod w5500;
 
-pub use console::{Console, start_console};
+use console::{Console, start_console};
 
 use core::cell::{Cell, RefCell};
 use core::fmt::Write;
 use embassy_rp::Peri;
 use embassy_rp::adc::{Adc, Blocking, Channel};
-use embassy_rp::peripherals::{ADC, ADC_TEMP_SENSOR};
+use embassy_embedded_hal::adapter::BlockingAsync;
+use embassy_rp::clocks::RoscRng;
+use embassy_rp::flash::Flash;
+use embassy_rp::peripherals::{ADC, ADC_TEMP_SENSOR, FLASH};
 use embassy_time::Instant;
 use embedded_alloc::LlffHeap;
 use picortc_embassy::{Config, Worker};
 use picortc_embassy::picortc::crypto::HashAlgorithm;
 use picortc_embassy::picortc::crypto::rust_crypto::CHIP;
-use picortc_embassy::picortc::dtls::Certificate;
 use picortc_embassy::picortc::env::Rng;
-use picortc_example_app::{Board, DIAL, LIMITS, Setup};
+use picortc_example_app::{Board, LIMITS, Setup, kept_identity};
 use static_cell::StaticCell;
 
 /// How many peers are served at once.
@@ -27,26 +34,26 @@ pub const PEERS: usize = 2;
 /// take for a moment.
 pub const HEAP: usize = 112 * 1024;
 
-/// Takes memory for the heap. Once.
-#[macro_export]
-macro_rules! heap {
-    () => {{
-        static MEMORY: static_cell::ConstStaticCell<[u8; $crate::HEAP]> =
-            static_cell::ConstStaticCell::new([0; $crate::HEAP]);
-        let memory = MEMORY.take();
-        // SAFETY: the memory is the heap's alone, and this is called once.
-        unsafe { HEAP.init(memory.as_mut_ptr().addr(), memory.len()) };
-    }};
-}
+/// The end of flash, in octets from its start, where the identity is kept: two
+/// sectors. The linker's script leaves them out.
+const FLASH_SIZE: usize = 2 * 1024 * 1024;
+const IDENTITY: core::ops::Range<u32> = FLASH_SIZE as u32 - 2 * 4096..FLASH_SIZE as u32;
 
 /// What is random on this board, from a seed that has entropy enough.
 #[derive(Debug)]
 pub struct Entropy(Rng);
 
 impl Entropy {
+    /// What the ring oscillator gives.
+    pub fn gather() -> Self {
+        let mut raw = [0; 512];
+        RoscRng.fill_bytes(&mut raw);
+        Self::condense(&raw)
+    }
+
     /// Condenses what a generator gave, whose bits may be worth a tenth of a
     /// bit each: 4,096 of them make 256 good ones.
-    pub fn condense(raw: &[u8; 512]) -> Self {
+    fn condense(raw: &[u8; 512]) -> Self {
         let mut seed = [0; 32];
         if let Ok(digest) = CHIP.hashes.hash(HashAlgorithm::Sha256, &[raw]) {
             seed.copy_from_slice(&digest);
@@ -61,15 +68,18 @@ impl Entropy {
         [first & 0xfc | 2, a, b, c, d, e]
     }
 
-    /// What the device is started with. The identity is a new one at each start.
-    pub fn setup(&mut self, worker: &'static Worker) -> Setup {
-        let Ok(certificate) = Certificate::generate(&CHIP, &mut self.0) else {
+    /// What the device is started with. The identity is the one that is kept
+    /// in flash.
+    pub async fn setup(&mut self, worker: &'static Worker, flash: Peri<'static, FLASH>) -> Setup {
+        let flash = Flash::<_, embassy_rp::flash::Blocking, FLASH_SIZE>::new_blocking(flash);
+        let flash = BlockingAsync::new(flash);
+        let Some(certificate) = kept_identity(flash, IDENTITY, &mut self.0).await else {
             panic!("no certificate could be made")
         };
         let seed = self.0.array();
         let config =
             Config { port: 5000, limits: LIMITS, worker: Some(worker), ..Config::new(seed, certificate) };
-        Setup { config, pin: self.pin(), dial: DIAL, noise: self.0.next_u64() }
+        Setup { config, pin: self.pin(), noise: self.0.next_u64() }
     }
 
     /// The PIN of the page: what the environment variable `PIN` was when this
