@@ -342,17 +342,12 @@ impl Agent {
 
     /// The next check that is due.
     pub(super) fn poll_check(&mut self, env: &mut Env<'_>, out: &mut [u8]) -> Option<Transmit> {
-        let config = self.config.schedule;
-        let mut repeat = self.pairs.iter().position(|p| {
-            p.check.is_some_and(|c| c.was_sent() && c.due(&schedule(&config, &p.path), env.now) == Due::Send)
-        });
-        if repeat.is_none() && self.next_check <= env.now {
-            repeat = self.next_pair();
-            if repeat.is_some() {
-                self.next_check = env.now + self.config.pacing;
-            }
+        if env.now < self.next_check {
+            return None;
         }
-        let index = repeat?;
+        let config = self.config.schedule;
+        let index = self.next_pair().or_else(|| self.next_repeat(env.now))?;
+        self.next_check = env.now + self.config.pacing;
         let pair = self.pairs.get_mut(index)?;
         if pair.check.is_none() {
             pair.check = Some(Transaction::new(env.rng, env.now));
@@ -387,6 +382,16 @@ impl Agent {
         let rank = |p: &super::Pair| (p.nominating, p.triggered, p.state != PairState::Frozen, p.priority);
         let pairs = self.pairs.iter().enumerate().filter(|(_, p)| wants(p));
         pairs.max_by_key(|(_, p)| rank(p)).map(|(i, _)| i)
+    }
+
+    /// The pair whose check has waited longest to be sent again.
+    fn next_repeat(&self, now: Instant) -> Option<usize> {
+        let due = self.pairs.iter().enumerate().filter_map(|(index, pair)| {
+            let check = pair.check.filter(|check| check.was_sent())?;
+            let schedule = schedule(&self.config.schedule, &pair.path);
+            (check.due(&schedule, now) == Due::Send).then(|| (check.deadline(), index))
+        });
+        due.min().map(|(_, index)| index)
     }
 
     /// Writes a Binding request with the credentials of `generation`.
@@ -434,6 +439,7 @@ impl Agent {
             return None;
         }
         let repeats = self.pairs.iter().filter_map(|p| p.check.map(|c| c.deadline())).min();
+        let repeats = repeats.map(|at| at.max(self.next_check));
         let fresh = self.next_pair().map(|_| self.next_check);
         [repeats, fresh].into_iter().flatten().min()
     }

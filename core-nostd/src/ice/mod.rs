@@ -82,7 +82,7 @@ pub struct Config {
     /// Whether host candidates are names of multicast DNS, which somebody else
     /// publishes.
     pub hide_host_addresses: bool,
-    /// "Ta": the least time between two new checks.
+    /// "Ta": the least time between two checks.
     pub pacing: Duration,
     /// When a check is sent again and given up.
     pub schedule: Schedule,
@@ -106,7 +106,10 @@ impl Default for Config {
             relay_only: false,
             hide_host_addresses: false,
             pacing: Duration::from_millis(50),
-            schedule: Schedule { rto: Duration::from_millis(500), transmissions: 6, last_wait: 8 },
+            // Checks are paced: so many, each once a second, are no burden, and
+            // longer intervals would only delay who has lost two or three. An
+            // unanswered one is given up after 19.5 s.
+            schedule: Schedule { doublings: 1, transmissions: 17, last_wait: 8, ..Schedule::RFC },
             nomination_delay: Duration::from_millis(150),
             consent_interval: Duration::from_secs(5),
             disconnected_timeout: Duration::from_secs(10),

@@ -55,7 +55,7 @@ pub struct RTCServerNameId {
 pub(super) const UNREACHABLE: u16 = 701;
 
 /// As with TURN: a server that is silent for so long is not waited for.
-const SCHEDULE: Schedule = Schedule { rto: Duration::from_millis(500), transmissions: 5, last_wait: 8 };
+const SCHEDULE: Schedule = Schedule { transmissions: 5, last_wait: 8, ..Schedule::RFC };
 /// "a Tr value of 15 seconds": what keeps a NAT's mapping (RFC 8445, Section 11).
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// "Ta", between two servers that are asked for the first time.

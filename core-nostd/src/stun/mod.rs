@@ -17,8 +17,10 @@ use core::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Schedule {
-    /// "RTO": the first interval, doubled after each transmission.
+    /// "RTO": the first interval.
     pub rto: Duration,
+    /// How often the interval is doubled, each time after a transmission.
+    pub doublings: u8,
     /// "Rc": how often the request is sent.
     pub transmissions: u8,
     /// "Rm": how many times the first interval an answer to the last
@@ -28,7 +30,8 @@ pub struct Schedule {
 
 impl Schedule {
     /// The RFC's own: RTO 500 ms, Rc 7, Rm 16, which gives up after 39.5 s.
-    pub const RFC: Self = Self { rto: Duration::from_millis(500), transmissions: 7, last_wait: 16 };
+    pub const RFC: Self =
+        Self { rto: Duration::from_millis(500), doublings: 6, transmissions: 7, last_wait: 16 };
 }
 
 /// What a transaction wants at a point in time.
@@ -75,7 +78,7 @@ impl Transaction {
         self.last_sent = now;
         self.next = if self.sent < schedule.transmissions {
             // Doubling after each transmission (RFC 8489, Section 6.2.1).
-            now + schedule.rto.saturating_mul(1 << (self.sent - 1).min(30))
+            now + schedule.rto.saturating_mul(1 << (self.sent - 1).min(schedule.doublings).min(30))
         } else {
             now + schedule.rto.saturating_mul(schedule.last_wait)
         };

@@ -28,7 +28,6 @@ use crate::mem::{FixedVec, OutOfMemory};
 use crate::stun::{Schedule, Transaction};
 use allocation::State;
 use core::net::{Ipv4Addr, SocketAddr};
-use core::time::Duration;
 use login::Login;
 use peers::Peer;
 
@@ -107,10 +106,9 @@ pub struct Client {
 
 /// When requests are sent again. A server that has not answered after 11.5
 /// seconds is not worth waiting for.
-const SCHEDULE: Schedule = Schedule { rto: Duration::from_millis(500), transmissions: 5, last_wait: 8 };
+const SCHEDULE: Schedule = Schedule { transmissions: 5, last_wait: 8, ..Schedule::RFC };
 /// Over a stream nothing is sent again.
-const STREAM_SCHEDULE: Schedule =
-    Schedule { rto: Duration::from_millis(500), transmissions: 1, last_wait: 23 };
+const STREAM_SCHEDULE: Schedule = Schedule { transmissions: 1, last_wait: 23, ..Schedule::RFC };
 
 impl core::fmt::Debug for Client {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -7,6 +7,7 @@ use crate::env::Rng;
 use crate::stun::long_term_key;
 use crate::wire::stun::{AttributeType, Builder, Class, Message, Method, TransactionId, error_code};
 use crate::wire::turn::{channel_number, send_head_room};
+use core::time::Duration;
 use std::string::String;
 use std::vec::Vec;
 
