@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # The npm package (wasm/test): as npm carries it, its interface in one process,
 # and against real peers: Node, Deno, Bun and workerd with each other, with the
-# native example, with Chromium and Firefox. What is given to this script goes
-# to the runner: `tests/suites/wasm.sh --only deno`.
+# native example, with Chromium and Firefox; and through coturn. What is given
+# to this script goes to the runner: `tests/suites/wasm.sh --only deno`.
 source "$(dirname "$0")/lib/common.bash"
 
 need_command chromium chromium
 need_command "firefox-esr|firefox" firefox-esr
+need_command turnserver coturn
+need_command openssl openssl
 need_command node nodejs
 need_command npm npm
 
@@ -35,6 +37,7 @@ counted() {
 if [ $# -eq 0 ]; then
   counted wasm/test/package.mjs
   counted wasm/test/api.mjs
+  counted wasm/test/turn.mjs
 fi
 counted wasm/test/run.mjs "$@"
 finish

@@ -10,7 +10,8 @@ export { RTCSessionDescription } from "./descriptions.js";
 export type { RTCLocalSessionDescriptionInit, RTCSdpType, RTCSessionDescriptionInit } from "./descriptions.js";
 export { RTCIceCandidate } from "./ice-candidate.js";
 export type {
-  RTCIceCandidateInit, RTCIceCandidateType, RTCIceComponent, RTCIceProtocol, RTCIceTcpCandidateType,
+  RTCIceCandidateInit, RTCIceCandidateType, RTCIceComponent, RTCIceProtocol, RTCIceServerTransportProtocol,
+  RTCIceTcpCandidateType,
 } from "./ice-candidate.js";
 export { RTCCertificate } from "./certificate.js";
 export type { RTCDtlsFingerprint } from "./certificate.js";
@@ -19,12 +20,12 @@ export type {
 } from "./configuration.js";
 export { RTCError } from "./errors.js";
 export type { RTCErrorDetailType, RTCErrorInit } from "./errors.js";
-export { RTCDataChannelEvent, RTCErrorEvent, RTCPeerConnectionIceEvent } from "./events.js";
+export { RTCDataChannelEvent, RTCErrorEvent, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent } from "./events.js";
 export { RTCDtlsTransport, RTCIceTransport, RTCSctpTransport } from "./layers.js";
 export type { RTCDtlsTransportState, RTCIceRole, RTCIceTransportState, RTCSctpTransportState } from "./layers.js";
 export { RTCStatsReport } from "./stats.js";
 export type { RTCStats } from "./stats.js";
 export { setDefaultTransport } from "./transport.js";
-export type { Address, Protocol, Transport, TransportFactory, TransportSink } from "./transport.js";
+export type { Address, Protocol, Stream, StreamSink, StreamTarget, Transport, TransportFactory, TransportSink } from "./transport.js";
 export { Relay } from "./relay.js";
 export type { ByteStream, RelayOptions } from "./relay.js";

@@ -1,7 +1,8 @@
 // The loop around the core: a transport, a timer, and one event at a time.
 import { isTrap, toException } from "./errors.js";
 import { randomSeed } from "./native.js";
-import { type Event, type Message, type Options, PeerConnection } from "./sans-io.js";
+import { type Event, type Message, type Options, PeerConnection, type Told } from "./sans-io.js";
+import { Streams } from "./streams.js";
 import type { Address, Transport, TransportFactory, TransportSink } from "./transport.js";
 
 /** Who is told what happens. */
@@ -49,6 +50,11 @@ export class Engine implements TransportSink {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #paused = false;
+  readonly #streams = new Streams({
+    tell: (event) => this.tell(event),
+    receive: (local, remote, data) => this.receive(local, remote, data),
+    resume: () => this.soon(),
+  });
 
   constructor(options: Options, factory: TransportFactory, owner: EngineOwner) {
     this.#core = new PeerConnection(now(), randomSeed(), options);
@@ -76,16 +82,21 @@ export class Engine implements TransportSink {
     }
   }
 
-  addAddress(local: Address): void {
-    this.#tell(() => this.#core?.handleEvent(now(), { type: "addressadded", address: local }));
+  addAddress(address: Address): void {
+    this.tell({ type: "addressadded", address });
   }
 
-  removeAddress(local: Address): void {
-    this.#tell(() => this.#core?.handleEvent(now(), { type: "addressremoved", address: local }));
+  removeAddress(address: Address): void {
+    this.tell({ type: "addressremoved", address });
   }
 
   endOfAddresses(): void {
-    this.#tell(() => this.#core?.handleEvent(now(), { type: "endofaddresses" }));
+    this.tell({ type: "endofaddresses" });
+  }
+
+  /** Tells the core what happened outside. */
+  tell(event: Told): void {
+    this.#tell(() => this.#core?.handleEvent(now(), event));
   }
 
   receive(local: Address, remote: { ip: string; port: number }, data: Uint8Array): void {
@@ -153,7 +164,7 @@ export class Engine implements TransportSink {
     this.#write();
     const event = core.pollEvent();
     if (event) {
-      this.#owner.event(event);
+      if (!this.#streams.handle(event, this.#transport)) this.#owner.event(event);
     } else {
       const message = this.#paused ? null : core.pollRead();
       if (message) this.#owner.message(message);
@@ -174,9 +185,11 @@ export class Engine implements TransportSink {
     const core = this.#core;
     const transport = this.#transport;
     if (!core || !transport) return;
-    for (let transmit; (transmit = core.pollWrite(now())); ) {
+    for (let transmit; !this.#streams.full && (transmit = core.pollWrite(now())); ) {
+      const { local, remote, data } = transmit;
       try {
-        transport.send(transmit.local, transmit.remote, transmit.data);
+        if (local.protocol === "udp") transport.send(local, remote, data);
+        else this.#streams.write(local, remote, data);
       } catch {
         // A datagram lost; the protocols above cope.
       }
@@ -222,6 +235,7 @@ export class Engine implements TransportSink {
     clearTimeout(this.#timer);
     const transport = this.#transport;
     this.#transport = null;
+    this.#streams.close();
     try {
       transport?.close();
     } catch {

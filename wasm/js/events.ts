@@ -54,6 +54,33 @@ export class RTCPeerConnectionIceEvent extends Event {
   }
 }
 
+export interface RTCPeerConnectionIceErrorEventInit extends EventInit {
+  address?: string | null;
+  port?: number | null;
+  url?: string;
+  errorCode: number;
+  errorText?: string;
+}
+
+/** A server gave no candidate (W3C WebRTC, Section 4.8.3). */
+export class RTCPeerConnectionIceErrorEvent extends Event {
+  readonly address: string | null;
+  readonly port: number | null;
+  readonly url: string;
+  readonly errorCode: number;
+  readonly errorText: string;
+
+  constructor(type: string, init: RTCPeerConnectionIceErrorEventInit) {
+    super(type, init);
+    if (init?.errorCode === undefined) throw new TypeError("RTCPeerConnectionIceErrorEvent: errorCode is required");
+    this.address = init.address ?? null;
+    this.port = init.port ?? null;
+    this.url = init.url ?? "";
+    this.errorCode = Number(init.errorCode) & 0xffff;
+    this.errorText = init.errorText ?? "";
+  }
+}
+
 export interface RTCDataChannelEventInit extends EventInit {
   channel: RTCDataChannel;
 }

@@ -1,6 +1,7 @@
 export type RTCIceComponent = "rtp" | "rtcp";
 export type RTCIceProtocol = "udp" | "tcp";
 export type RTCIceTcpCandidateType = "active" | "passive" | "so";
+export type RTCIceServerTransportProtocol = "udp" | "tcp" | "tls";
 export type RTCIceCandidateType = "host" | "srflx" | "prflx" | "relay";
 
 export interface RTCIceCandidateInit {
@@ -55,6 +56,9 @@ export function toLineIndex(value: unknown): number | null {
   return Number.isFinite(n) ? Math.trunc(n) & 0xffff : 0;
 }
 
+/** @internal */
+export const SERVER = Symbol("server");
+
 /** A candidate (W3C WebRTC, Section 4.8.1). */
 export class RTCIceCandidate {
   readonly #candidate: string;
@@ -62,6 +66,8 @@ export class RTCIceCandidate {
   readonly #sdpMLineIndex: number | null;
   readonly #usernameFragment: string | null;
   readonly #parsed: Parsed | null;
+  #url: string | null = null;
+  #relayProtocol: RTCIceServerTransportProtocol | null = null;
 
   constructor(init: RTCIceCandidateInit = {}) {
     if (typeof init !== "object" && init !== undefined) {
@@ -94,6 +100,17 @@ export class RTCIceCandidate {
   get relatedAddress(): string | null { return this.#parsed?.relatedAddress ?? null; }
   get relatedPort(): number | null { return this.#parsed?.relatedPort ?? null; }
   get usernameFragment(): string | null { return this.#usernameFragment; }
+
+  /** How a relay is spoken to; null for candidates that are not local and relayed. */
+  get relayProtocol(): RTCIceServerTransportProtocol | null { return this.#relayProtocol; }
+  /** The server that a local candidate comes of. */
+  get url(): string | null { return this.#url; }
+
+  /** @internal */
+  [SERVER](url: string | null, protocol: RTCIceServerTransportProtocol | null): void {
+    this.#url = url;
+    this.#relayProtocol = this.type === "relay" ? protocol : null;
+  }
 
   toJSON(): Required<RTCIceCandidateInit> {
     return {

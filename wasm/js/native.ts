@@ -31,6 +31,10 @@ export const EVENT = {
   close: 11,
   bufferedamountlow: 12,
   bufferedamounthigh: 13,
+  icecandidateerror: 14,
+  servername: 15,
+  streamrequest: 16,
+  streamclose: 17,
   milestone: 32,
 } as const;
 

@@ -9,8 +9,8 @@ import {
 } from "./descriptions.js";
 import { Engine, now } from "./engine.js";
 import { RTCError, invalidState, notSupported } from "./errors.js";
-import { RTCDataChannelEvent, RTCPeerConnectionIceEvent, defineHandlers } from "./events.js";
-import { RTCIceCandidate, type RTCIceCandidateInit, toLineIndex } from "./ice-candidate.js";
+import { RTCDataChannelEvent, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent, defineHandlers } from "./events.js";
+import { RTCIceCandidate, type RTCIceCandidateInit, type RTCIceServerTransportProtocol, SERVER, toLineIndex } from "./ice-candidate.js";
 import {
   INTERNAL, RTCDtlsTransport, RTCIceTransport, type RTCIceTransportState, RTCSctpTransport, SET,
 } from "./layers.js";
@@ -32,7 +32,7 @@ export interface RTCOfferOptions {
 export type RTCAnswerOptions = Record<string, never>;
 
 /** What the W3C's interface has no word for. */
-export interface PeerConnectionOptions extends Omit<Options, "certificate"> {
+export interface PeerConnectionOptions extends Omit<Options, "certificate" | "iceServers" | "iceTransportPolicy" | "iceCandidatePoolSize"> {
   /** What carries datagrams; the platform's UDP when not given. */
   transport?: TransportFactory;
 }
@@ -73,7 +73,7 @@ export class RTCPeerConnection extends EventTarget {
 
   declare onnegotiationneeded: ((event: Event) => unknown) | null;
   declare onicecandidate: ((event: RTCPeerConnectionIceEvent) => unknown) | null;
-  declare onicecandidateerror: ((event: Event) => unknown) | null;
+  declare onicecandidateerror: ((event: RTCPeerConnectionIceErrorEvent) => unknown) | null;
   declare onsignalingstatechange: ((event: Event) => unknown) | null;
   declare oniceconnectionstatechange: ((event: Event) => unknown) | null;
   declare onicegatheringstatechange: ((event: Event) => unknown) | null;
@@ -92,7 +92,7 @@ export class RTCPeerConnection extends EventTarget {
     const { transport, ...core } = options ?? {};
     this.#maxChannels = core.channels ?? CHANNELS;
     const certificate = this.#configuration.certificates[0];
-    const given: Options = { channels: this.#maxChannels, includeLoopback: true, ...core };
+    const given: Options = { channels: this.#maxChannels, includeLoopback: true, ...core, ...serving(this.#configuration) };
     if (certificate) given.certificate = certificate[NATIVE];
     this.#engine = new Engine(given, transport ?? defaultTransport(), {
       event: (event) => this.#handle(event),
@@ -101,6 +101,7 @@ export class RTCPeerConnection extends EventTarget {
       broken: (error) => this.#break(error),
     });
     this.#operations = new Operations(() => this.#closed, () => this.#updateNegotiationNeeded());
+    if (this.#configuration.iceCandidatePoolSize > 0) this.#engine.open();
   }
 
   get signalingState(): RTCSignalingState { return this.#signalingState; }
@@ -143,7 +144,11 @@ export class RTCPeerConnection extends EventTarget {
 
   setConfiguration(configuration?: RTCConfiguration): void {
     this.#checkOpen();
-    this.#configuration = checkConfiguration(configuration, this.#configuration);
+    const checked = checkConfiguration(configuration, this.#configuration);
+    this.#core.setConfiguration(now(), serving(checked));
+    this.#configuration = checked;
+    if (checked.iceCandidatePoolSize > 0) this.#engine.open();
+    this.#engine.kick();
   }
 
   createOffer(options?: RTCOfferOptions): Promise<RTCSessionDescriptionInit>;
@@ -434,6 +439,11 @@ export class RTCPeerConnection extends EventTarget {
     switch (event.type) {
       case "icecandidate":
         return this.#localCandidate(event.candidate);
+      case "icecandidateerror": {
+        const { type, ...about } = event;
+        this.dispatchEvent(new RTCPeerConnectionIceErrorEvent(type, about));
+        return;
+      }
       case "icegatheringstatechange":
         return this.#gathering(event.state);
       case "iceconnectionstatechange":
@@ -516,11 +526,13 @@ export class RTCPeerConnection extends EventTarget {
     const section = /^(\d+) (.*)$/s.exec(native.candidate_section());
     const text = native.local_candidate(index);
     if (text === "" || !section) return;
+    const server = native.candidate_server(index).split(" ") as [string, RTCIceServerTransportProtocol?];
     const candidate = new RTCIceCandidate({
       candidate: text, sdpMLineIndex: Number(section[1]), sdpMid: section[2]!, usernameFragment: native.local_ufrag(),
     });
+    candidate[SERVER](server[0] || null, server[1] ?? null);
     this.#localCandidates.push(candidate);
-    this.dispatchEvent(new RTCPeerConnectionIceEvent("icecandidate", { candidate }));
+    this.dispatchEvent(new RTCPeerConnectionIceEvent("icecandidate", { candidate, url: server[0] || null }));
   }
 
   #gathering(state: RTCIceGatheringState): void {
@@ -536,6 +548,11 @@ defineHandlers(RTCPeerConnection.prototype, [
   "negotiationneeded", "icecandidate", "icecandidateerror", "signalingstatechange", "iceconnectionstatechange",
   "icegatheringstatechange", "connectionstatechange", "datachannel", "track",
 ]);
+
+/** What of a configuration the core goes by. */
+function serving({ iceServers, iceTransportPolicy, iceCandidatePoolSize }: Configuration) {
+  return { iceServers, iceTransportPolicy, iceCandidatePoolSize };
+}
 
 /** The callbacks of before there were promises (W3C WebRTC, Section 4.4.3). */
 function legacy<T>(promise: Promise<T>, success: (value: T) => void, failure?: Failure): Promise<void> {

@@ -46,9 +46,35 @@ export interface Options {
   iceLite?: boolean;
   /** The identity to use; generated from the seed when not given. */
   certificate?: glue.Certificate;
+  /** STUN and TURN servers. */
+  iceServers?: IceServer[];
+  /** Which candidates are told and used. */
+  iceTransportPolicy?: "all" | "relay";
+  /** When not 0, candidates are gathered before they are needed. */
+  iceCandidatePoolSize?: number;
 }
 
-/** A datagram to be sent. */
+/** A STUN or TURN server: `stun:`, `turn:` and `turns:` URLs. */
+export interface IceServer {
+  urls: string | string[];
+  username?: string;
+  credential?: string;
+}
+
+/** A stream that the connection wants: to a TURN server, or to a peer. */
+export interface StreamRequest {
+  /** Says which, when it is open or has failed. */
+  readonly request: number;
+  /** `tls` is TLS over TCP, with a certificate for `host`. */
+  readonly protocol: "tcp" | "tls";
+  /** A name, or an address. */
+  readonly host: string;
+  readonly port: number;
+  /** The address of ours to open it from; null for any. */
+  readonly localIp: string | null;
+}
+
+/** A datagram to be sent; along a stream, a frame to be written whole and in order. */
 export interface Transmit {
   /** The octets, in wasm memory. */
   data: Uint8Array;
@@ -79,6 +105,13 @@ export type Event =
     type: "datachannel" | "open" | "error" | "closing" | "close" | "bufferedamountlow" | "bufferedamounthigh";
     channel: ChannelId;
   }
+  | {
+    type: "icecandidateerror"; url: string; address: string | null; port: number | null; errorCode: number;
+    errorText: string;
+  }
+  | { type: "servername"; request: number; name: string }
+  | ({ type: "streamrequest" } & StreamRequest)
+  | { type: "streamclose"; local: Address; remote: Address }
   | { type: "milestone"; step: (typeof MILESTONES)[number]; millis: number };
 
 /** How a data channel is to be. */
@@ -92,6 +125,18 @@ export interface ChannelInit {
   /** The DCEP priority (RFC 8831, Section 6.4): 256 is normal. */
   priority?: number;
 }
+
+/** What the outside world tells. */
+export type Told =
+  | { type: "addressadded" | "addressremoved"; address: Address }
+  | { type: "endofaddresses" }
+  /** A name has this address: one of each family may be told. */
+  | { type: "serverresolved"; request: number; ip: string }
+  | { type: "serverunresolved"; request: number }
+  /** Without `request`, a stream that a listener accepted. */
+  | { type: "streamopened"; request?: number; local: Address; remote: Address }
+  | { type: "streamfailed"; request: number }
+  | { type: "streamclosed"; local: Address; remote: Address };
 
 /** What can be asked of a channel. */
 export interface ChannelTraits {
@@ -119,6 +164,11 @@ function setup(options: Options): glue.Setup {
   if (options.includeLoopback !== undefined) setup.set_include_loopback(options.includeLoopback);
   if (options.iceLite !== undefined) setup.set_ice_lite(options.iceLite);
   if (options.certificate) setup.add_certificate(options.certificate);
+  for (const { urls, username = "", credential = "" } of options.iceServers ?? []) {
+    for (const url of typeof urls === "string" ? [urls] : urls) setup.add_ice_server(url, username, credential);
+  }
+  setup.set_relay_only(options.iceTransportPolicy === "relay");
+  setup.set_ice_candidate_pool_size(options.iceCandidatePoolSize ?? 0);
   return setup;
 }
 
@@ -180,7 +230,8 @@ export class PeerConnection {
   /**
    * Takes in a datagram that came from `remote` to `local`: the first `length`
    * octets of {@link incoming}, or `data`, which is put there first. One that
-   * is longer than {@link incoming} is dropped.
+   * is longer than {@link incoming} is dropped, but a piece of a stream may be
+   * of any size.
    */
   handleRead(now: number, local: Address, remote: { ip: string; port: number }, data: Uint8Array | number): void {
     const last = this.#in;
@@ -194,6 +245,12 @@ export class PeerConnection {
     } else if (data.length <= this.#incomingLength) {
       this.#memory.set(data, this.#incoming);
       this.#native.handle_read(now, data.length);
+    } else if ((local.protocol ?? "udp") !== "udp") {
+      for (let at = 0; at < data.length; at += this.#incomingLength) {
+        const piece = data.subarray(at, at + this.#incomingLength);
+        this.#memory.set(piece, this.#incoming);
+        this.#native.handle_read(now, piece.length);
+      }
     }
   }
 
@@ -202,11 +259,14 @@ export class PeerConnection {
     const length = this.#native.poll_write(now);
     if (length === 0) return null;
     const memory = this.#memory;
-    if (this.#word(0) !== 0) {
-      const at = this.#paths + 2 * END;
-      this.#out = { local: readEnd(memory, at), remote: readEnd(memory, at + END) };
-    }
+    if (this.#word(0) !== 0) this.#out = this.#told;
     return { data: memory.subarray(this.#outgoing, this.#outgoing + length), local: this.#out.local, remote: this.#out.remote };
+  }
+
+  /** The path that the last call told. */
+  get #told(): { local: Address; remote: Address } {
+    const [memory, at] = [this.#memory, this.#paths + 2 * END];
+    return { local: readEnd(memory, at), remote: readEnd(memory, at + END) };
   }
 
   /** Where to put a message of `length` octets, for {@link handleWrite} with that length. */
@@ -252,20 +312,78 @@ export class PeerConnection {
       case EVENT.connectionstate:
         return { type: "connectionstatechange", state: CONNECTION_STATES[about]! };
     }
+    if (code >= EVENT.icecandidateerror && code < EVENT.milestone) return this.#reach(code, about);
     if (code >= EVENT.milestone) return { type: "milestone", step: MILESTONES[code - EVENT.milestone]!, millis: about };
     return { type: CHANNEL_EVENTS[code - EVENT.datachannel]!, channel: about };
   }
 
-  /** Tells of a local address that came or went, or that all were told. */
-  handleEvent(
-    now: number,
-    event: { type: "addressadded" | "addressremoved"; address: Address } | { type: "endofaddresses" },
-  ): void {
-    if (event.type === "endofaddresses") return this.#native.end_of_local_addresses(now);
-    writeEnd(this.#memory, this.#paths, event.address);
-    this.#in = null;
-    if (event.type === "addressadded") this.#native.local_address_added(now);
-    else this.#native.local_address_removed(now);
+  #reach(code: number, about: number): Event | null {
+    if (code === EVENT.icecandidateerror) {
+      const address = this.#word(2) !== 0 ? this.#told.local : null;
+      return {
+        type: "icecandidateerror", url: this.#native.ice_server_url(about), address: address?.ip ?? null,
+        port: address?.port ?? null, errorCode: this.#word(1), errorText: this.#native.ice_error_text(this.#word(1)),
+      };
+    }
+    if (code === EVENT.servername) {
+      return { type: "servername", request: about, name: this.#native.server_name_request(about) };
+    }
+    if (code === EVENT.streamclose) return { type: "streamclose", ...this.#told };
+    const [protocol, port, local, host] = this.#native.stream_request(about).split(" ") as
+      ["tcp" | "tls", string, string, string];
+    // One that is no longer wanted has an empty host.
+    return {
+      type: "streamrequest", request: about, protocol, host: host ?? "", port: Number(port ?? 0),
+      localIp: local === "*" ? null : local,
+    };
+  }
+
+  /** Tells what happened outside: see {@link Told}. */
+  handleEvent(now: number, event: Told): void {
+    const native = this.#native;
+    const path = (local: Address, remote?: Address) => {
+      writeEnd(this.#memory, this.#paths, local);
+      if (remote) writeEnd(this.#memory, this.#paths + END, remote);
+      this.#in = null;
+    };
+    switch (event.type) {
+      case "endofaddresses":
+        return native.end_of_local_addresses(now);
+      case "addressadded":
+        path(event.address);
+        return native.local_address_added(now);
+      case "addressremoved":
+        path(event.address);
+        return native.local_address_removed(now);
+      case "serverresolved":
+        path({ ip: event.ip, port: 0 });
+        return native.server_resolved(now, event.request);
+      case "serverunresolved":
+        return native.server_unresolved(now, event.request);
+      case "streamopened":
+        path(event.local, event.remote);
+        return native.stream_opened(now, event.request ?? 0);
+      case "streamfailed":
+        return native.stream_failed(now, event.request);
+      case "streamclosed":
+        path(event.local, event.remote);
+        return native.stream_closed(now);
+    }
+  }
+
+  /**
+   * Takes another configuration: of `options` the servers, the transport policy
+   * and the pool size. They count from the next gathering on.
+   */
+  setConfiguration(now: number, options: Pick<Options, "iceServers" | "iceTransportPolicy" | "iceCandidatePoolSize">): void {
+    exceptions(() => {
+      const chosen = setup(options);
+      try {
+        this.#native.set_configuration(now, chosen);
+      } finally {
+        chosen.free();
+      }
+    });
   }
 
   /** When to call {@link handleTimeout}; null for never. */

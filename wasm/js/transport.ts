@@ -15,7 +15,40 @@ export interface TransportSink {
   receive(local: Address, remote: { ip: string; port: number }, data: Uint8Array): void;
 }
 
-/** Carries the datagrams of one connection. */
+/** A stream (TCP, or TLS over it) that is wanted. */
+export interface StreamTarget {
+  readonly protocol: "tcp" | "tls";
+  /** A name, which a certificate is to be for, or an address. */
+  readonly host: string;
+  readonly port: number;
+  /** The address of ours to open it from; null for any. */
+  readonly localIp: string | null;
+}
+
+/** What a stream tells its connection. */
+export interface StreamSink {
+  /** It is open, between these addresses; whoever cannot know them makes them up. */
+  opened(local: Address, remote: Address): void;
+  /** Octets came, as many as there happen to be. They are taken before the call returns. */
+  receive(data: Uint8Array): void;
+  /** It takes octets again, after a `write` that returned false. */
+  drained(): void;
+  /** It could not be opened, or has ended. Nothing follows. */
+  closed(): void;
+}
+
+/** A stream, open or opening. */
+export interface Stream {
+  /**
+   * Writes octets, whole and in order; they change after the call. False when
+   * nothing more should be written until `drained`.
+   */
+  write(data: Uint8Array): boolean;
+  /** Ends it, when what was written is out. */
+  close(): void;
+}
+
+/** Carries the datagrams of one connection, and opens streams if it can. */
 export interface Transport {
   /**
    * Begins: binds sockets and tells `sink` of their addresses. What it throws
@@ -27,6 +60,13 @@ export interface Transport {
    * or copy it before returning. What cannot be sent is dropped.
    */
   send(local: Address, remote: Address, data: Uint8Array): void;
+  /** Opens a stream. Without this method there is neither TURN over TCP and TLS nor ICE-TCP. */
+  connect?(target: StreamTarget, sink: StreamSink): Stream;
+  /**
+   * The addresses of a STUN or TURN server's name. Without this method servers
+   * over UDP are to be given by address.
+   */
+  resolve?(name: string): Promise<string[]>;
   /** Ends: closes sockets. Called once; `open` may still be under way. */
   close(): void;
 }

@@ -2,6 +2,7 @@
 
 use crate::event;
 use crate::path::{self, Ends};
+use crate::reach::Requests;
 use crate::setup::{Certificate, Setup};
 use crate::{exception, instant, millis};
 use picortc::peer::{
@@ -27,10 +28,11 @@ pub struct Connection {
     /// Where JavaScript puts a message to be sent; grows to the longest.
     message: Vec<u8>,
     /// The path of the datagram that came, then that of the one to be sent.
-    paths: Box<[u8; 2 * path::LEN]>,
+    pub(crate) paths: Box<[u8; 2 * path::LEN]>,
     /// What the last call has to say beside what it returns.
-    info: Box<[u32; INFO]>,
-    last_path: Option<picortc::env::TransportContext>,
+    pub(crate) info: Box<[u32; INFO]>,
+    pub(crate) last_path: Option<picortc::env::TransportContext>,
+    pub(crate) requests: Requests,
 }
 
 #[wasm_bindgen]
@@ -50,6 +52,7 @@ impl Connection {
             paths: Box::new([0; 2 * path::LEN]),
             info: Box::new([0; INFO]),
             last_path: None,
+            requests: Requests::default(),
         })
     }
 
@@ -79,7 +82,7 @@ impl Connection {
         self.info.as_ptr()
     }
 
-    fn path_in(&self) -> Ends {
+    pub(crate) fn path_in(&self) -> Ends {
         self.paths.first_chunk().map(Ends::from_octets).unwrap_or_default()
     }
 
@@ -149,7 +152,10 @@ impl Connection {
     /// The next event; 0 for none. `info[0]` says what it is about.
     pub fn poll_event(&mut self) -> u32 {
         while let Some(event) = self.pc.poll_event() {
-            let (code, about) = event::encode(event);
+            let (code, about) = match self.handle_reach(event) {
+                Some(reach) => reach,
+                None => event::encode(event),
+            };
             if code != 0 {
                 self.info[0] = about;
                 return code;

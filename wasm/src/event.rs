@@ -31,7 +31,8 @@ pub(crate) fn encode(event: RTCPeerConnectionEvent) -> (u32, u32) {
         },
         // The step in the upper half, from 32 on.
         Event::OnMilestone(m) => (32 + m.step as u32, u32::try_from(m.millis).unwrap_or(NONE)),
-        // What is added to the core's events and not yet here.
+        // Those of `reach` have more to say than one number; what is added to
+        // the core's events is not yet here.
         _ => (0, 0),
     }
 }

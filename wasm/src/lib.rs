@@ -5,6 +5,7 @@
 //! | `setup` | what a connection is told at construction; certificates |
 //! | `connection` | the verbs |
 //! | `negotiation` | descriptions and candidates |
+//! | `reach` | servers' names, and streams |
 //! | `path` | addresses, as octets in memory that JavaScript sees |
 //! | `event` | events as two numbers |
 //! | `relay` | an allocation on a TURN server that connections share |
@@ -19,6 +20,7 @@ mod connection;
 mod event;
 mod negotiation;
 mod path;
+mod reach;
 mod relay;
 mod setup;
 mod stats;

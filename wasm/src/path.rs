@@ -78,6 +78,13 @@ impl Ends {
         ends
     }
 
+    /// One address, as our end.
+    pub(crate) fn of_address(addr: SocketAddr) -> Self {
+        let mut ends = Self::default();
+        write_end(&mut ends.ours, addr, TransportProtocol::Udp);
+        ends
+    }
+
     /// Our end alone.
     pub(crate) fn local(&self) -> (SocketAddr, TransportProtocol) {
         read_end(&self.ours)

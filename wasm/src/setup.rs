@@ -3,7 +3,10 @@
 use crate::{exception, instant};
 use picortc::dtls;
 use picortc::env::Rng;
-use picortc::peer::{Limits, RTCConfiguration, RTCPeerConnection, RTCPeerConnectionBuilder, SettingEngine};
+use picortc::peer::{
+    BuildError, Limits, RTCConfiguration, RTCIceServer, RTCIceTransportPolicy, RTCPeerConnection,
+    RTCPeerConnectionBuilder, SettingEngine,
+};
 use picortc_wasm_crypto::PROVIDER;
 use wasm_bindgen::prelude::*;
 
@@ -67,6 +70,17 @@ pub struct Setup {
     settings: SettingEngine,
     limits: Limits,
     certificates: Vec<dtls::Certificate>,
+    servers: Vec<Server>,
+    policy: RTCIceTransportPolicy,
+    pool_size: u8,
+}
+
+/// A STUN or TURN server under one URL.
+#[derive(Debug)]
+struct Server {
+    url: String,
+    username: String,
+    credential: String,
 }
 
 #[wasm_bindgen]
@@ -75,7 +89,14 @@ impl Setup {
     #[wasm_bindgen(constructor)]
     #[allow(clippy::new_without_default, reason = "JavaScript has no Default")]
     pub fn new() -> Self {
-        Self { settings: SettingEngine::default(), limits: Limits::DEFAULT, certificates: Vec::new() }
+        Self {
+            settings: SettingEngine::default(),
+            limits: Limits::DEFAULT,
+            certificates: Vec::new(),
+            servers: Vec::new(),
+            policy: RTCIceTransportPolicy::All,
+            pool_size: 0,
+        }
     }
 
     /// A preset of limits: `tiny`, `default` or `server`.
@@ -130,6 +151,22 @@ impl Setup {
         self.certificates.push(certificate.inner.clone());
     }
 
+    /// A STUN or TURN server; user name and credential are empty for the
+    /// former.
+    pub fn add_ice_server(&mut self, url: String, username: String, credential: String) {
+        self.servers.push(Server { url, username, credential });
+    }
+
+    /// Whether only relayed candidates are told and used.
+    pub fn set_relay_only(&mut self, relay_only: bool) {
+        self.policy = if relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
+    }
+
+    /// Whether candidates are gathered before they are needed.
+    pub fn set_ice_candidate_pool_size(&mut self, size: u8) {
+        self.pool_size = size;
+    }
+
     /// The octets of memory that a connection takes.
     pub fn heap_bytes(&self) -> usize {
         self.limits.heap_bytes()
@@ -142,14 +179,36 @@ impl Setup {
     }
 
     pub(crate) fn build(&self, now: f64, seed: &[u8]) -> Result<RTCPeerConnection, JsValue> {
-        let configuration =
-            RTCConfiguration { certificates: &self.certificates, ..RTCConfiguration::default() };
-        RTCPeerConnectionBuilder::new()
-            .with_crypto_provider(&PROVIDER)
-            .with_configuration(configuration)
-            .with_setting_engine(self.settings)
-            .with_limits(self.limits)
-            .build(instant(now), seed_of(seed)?)
-            .map_err(|e| exception("OperationError", &e))
+        let seed = seed_of(seed)?;
+        let built = self.with_configuration(|configuration| {
+            RTCPeerConnectionBuilder::new()
+                .with_crypto_provider(&PROVIDER)
+                .with_configuration(configuration)
+                .with_setting_engine(self.settings)
+                .with_limits(self.limits)
+                .build(instant(now), seed)
+        });
+        built.map_err(|e| match &e {
+            BuildError::IceServer(server) => exception(server.name(), server),
+            _ => exception("OperationError", &e),
+        })
+    }
+
+    /// Gives a closure what of this is the W3C's configuration.
+    pub(crate) fn with_configuration<T>(&self, call: impl FnOnce(RTCConfiguration<'_>) -> T) -> T {
+        let urls: Vec<[&str; 1]> = self.servers.iter().map(|s| [s.url.as_str()]).collect();
+        let servers: Vec<RTCIceServer<'_>> = self
+            .servers
+            .iter()
+            .zip(&urls)
+            .map(|(s, urls)| RTCIceServer { urls, username: &s.username, credential: &s.credential })
+            .collect();
+        call(RTCConfiguration {
+            ice_servers: &servers,
+            ice_transport_policy: self.policy,
+            certificates: &self.certificates,
+            ice_candidate_pool_size: self.pool_size,
+            ..RTCConfiguration::default()
+        })
     }
 }

@@ -1,7 +1,9 @@
-// UDP through node:dgram: one adapter for Node, Deno and Bun.
+// UDP through node:dgram, streams through node:net and node:tls: one adapter for
+// Node, Deno and Bun.
 import { type RemoteInfo, type Socket, type SocketType, createSocket } from "node:dgram";
 import { networkInterfaces } from "node:os";
-import type { Address, Transport, TransportFactory, TransportSink } from "../transport.js";
+import type { Address, Stream, StreamSink, StreamTarget, Transport, TransportFactory, TransportSink } from "../transport.js";
+import { type TlsOptions, connect, resolve } from "./net.js";
 
 /** How to bind. */
 export interface DgramOptions {
@@ -9,6 +11,10 @@ export interface DgramOptions {
   addresses?: string[];
   /** The port to bind to; any when not given. */
   port?: number;
+  /** Whether to do without UDP: relays over TCP and TLS are left then. */
+  udp?: boolean;
+  /** For TURN over TLS: certificates to trust, in place of the platform's. */
+  tls?: TlsOptions;
 }
 
 interface Bound {
@@ -31,6 +37,7 @@ class DgramTransport implements Transport {
   }
 
   async open(sink: TransportSink): Promise<void> {
+    if (this.#options.udp === false) return sink.endOfAddresses();
     const addresses = this.#options.addresses ?? (await ownAddresses());
     await Promise.all(addresses.map((ip) => this.#bind(ip, sink)));
     if (!this.#closed) sink.endOfAddresses();
@@ -73,6 +80,14 @@ class DgramTransport implements Transport {
     // error of one datagram (no route, a port that answered "unreachable") is
     // that datagram lost.
     bound.socket.send(data.slice(), remote.port, remote.ip, ignore);
+  }
+
+  connect(target: StreamTarget, sink: StreamSink): Stream {
+    return connect(target, sink, this.#options.tls);
+  }
+
+  resolve(name: string): Promise<string[]> {
+    return resolve(name);
   }
 
   close(): void {

@@ -1,0 +1,54 @@
+// Streams through node:net and node:tls, and names through node:dns: for Node,
+// Deno and Bun.
+import { lookup } from "node:dns";
+import { type Socket, isIP, connect as tcp } from "node:net";
+import { connect as tls } from "node:tls";
+import type { Address, Stream, StreamSink, StreamTarget } from "../transport.js";
+
+export interface TlsOptions {
+  /** Certificates in PEM. */
+  ca?: string | string[];
+}
+
+/** No answer for so long is a failure. */
+const PATIENCE = 10_000;
+
+/** Opens a stream. */
+export function connect(target: StreamTarget, sink: StreamSink, options: TlsOptions = {}): Stream {
+  const { protocol, host, port } = target;
+  const at = { host, port, ...(target.localIp === null ? {} : { localAddress: target.localIp }) };
+  // TLS knows no server names that are addresses.
+  const socket: Socket = protocol === "tcp" ? tcp(at) : tls({ ...at, ...options, ...(isIP(host) ? {} : { servername: host }) });
+  const timer = setTimeout(() => socket.destroy(), PATIENCE);
+  socket.on(protocol === "tcp" ? "connect" : "secureConnect", () => {
+    clearTimeout(timer);
+    socket.setNoDelay(true);
+    sink.opened(end(socket.localAddress, socket.localPort), end(socket.remoteAddress ?? host, socket.remotePort ?? port));
+  });
+  socket.on("data", (data: Uint8Array) => sink.receive(data));
+  socket.on("drain", () => sink.drained());
+  // "close" follows.
+  socket.on("error", () => socket.destroy());
+  socket.on("close", () => {
+    clearTimeout(timer);
+    sink.closed();
+  });
+  return {
+    // A copy: the octets change.
+    write: (data) => socket.write(data.slice()),
+    close() {
+      clearTimeout(timer);
+      if (socket.connecting) socket.destroy();
+      else socket.end();
+    },
+  };
+}
+
+const end = (ip = "0.0.0.0", port = 0): Address => ({ ip: ip.split("%", 1)[0] as string, port });
+
+/** The addresses of a name. */
+export function resolve(name: string): Promise<string[]> {
+  return new Promise((settle, reject) => {
+    lookup(name, { all: true }, (error, all) => (error ? reject(error) : settle(all.map(({ address }) => address))));
+  });
+}
