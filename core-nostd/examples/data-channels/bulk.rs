@@ -8,6 +8,7 @@ use picortc::env::Instant;
 use picortc::peer::{RTCDataChannelId, RTCDataChannelMessage, RTCPeerConnection};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::time::Duration;
 
 /// A message of this size is what every stack takes.
 const CHUNK: usize = 16 * 1024;
@@ -23,6 +24,9 @@ pub(crate) struct Bulk {
     digest: Sha256,
     bar: Option<ProgressBar>,
     noise: u64,
+    /// When the last message came, and the longest wait for one.
+    last: Option<std::time::Instant>,
+    gap: Duration,
 }
 
 enum Steps {
@@ -44,6 +48,8 @@ impl Bulk {
             digest: Sha256::new(),
             bar: None,
             noise: 0x2545_f491_4f6c_dd1d,
+            last: None,
+            gap: Duration::ZERO,
         })
     }
 
@@ -96,7 +102,12 @@ impl Bulk {
     pub(crate) fn receive(&mut self, message: RTCDataChannelMessage<'_>) -> Option<String> {
         let Some(text) = message.as_str() else {
             if !self.sending {
+                self.time();
+                let before = self.done;
                 self.count(message.data);
+                if (before..self.done).contains(&(self.total / 2)) {
+                    println!("half of the transfer is there");
+                }
             }
             return None;
         };
@@ -107,7 +118,9 @@ impl Bulk {
             self.end();
             let verdict =
                 if ours == theirs.trim() { "same at both ends" } else { "DIFFERENT at the other end" };
-            println!("{} octets, sha256 {ours}, {verdict}", self.done);
+            let gap = format!(", {} ms without a message at the most", self.gap.as_millis());
+            let gap = if self.sending { "" } else { &gap };
+            println!("{} octets, sha256 {ours}, {verdict}{gap}", self.done);
             return (!self.sending).then(|| format!("sha256 {ours}"));
         }
         None
@@ -120,6 +133,13 @@ impl Bulk {
         let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec}");
         let bar = ProgressBar::new(total);
         self.bar = Some(style.map(|s| bar.clone().with_style(s)).unwrap_or(bar));
+    }
+
+    fn time(&mut self) {
+        let now = std::time::Instant::now();
+        if let Some(last) = self.last.replace(now) {
+            self.gap = self.gap.max(now - last);
+        }
     }
 
     fn count(&mut self, octets: &[u8]) {

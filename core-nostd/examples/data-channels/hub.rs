@@ -1,10 +1,10 @@
 //! Many peers on one socket: the event loop.
 
-use crate::Options;
 use crate::multicast::Multicast;
 use crate::peer::{Fate, Peer, Wish};
 use crate::socket::{Received, Socket};
 use crate::streams::{News, Streams, What};
+use crate::{Options, outward_address};
 use picortc::env::{Instant, TransportContext, TransportProtocol};
 use picortc::mdns;
 use picortc::peer::{
@@ -122,6 +122,7 @@ impl Hub {
 
     /// The event loop: datagrams, deadlines and the signalling.
     pub(crate) async fn run(&mut self) -> io::Result<()> {
+        let mut look = tokio::time::interval(Duration::from_millis(100));
         loop {
             let deadlines = self.peers.values().filter_map(|p| p.pc.poll_timeout());
             let names = self.multicast.as_ref().and_then(|m| m.mdns.poll_timeout());
@@ -150,8 +151,32 @@ impl Hub {
                 Some(command) = self.inbox.recv() => self.handle(command).await?,
                 Some(news) = self.news.recv() => self.hear(news).await?,
                 () = tokio::time::sleep(wait) => self.expire().await?,
+                _ = look.tick(), if self.options.roam => self.roam().await?,
             }
         }
+    }
+
+    /// Moves to the interface that leads outside, when it has become another.
+    /// The old address is given up: its interface leads nowhere any more.
+    async fn roam(&mut self) -> io::Result<()> {
+        let (old, ip) = (self.local, outward_address());
+        if ip == old.ip() || ip.is_loopback() {
+            return Ok(());
+        }
+        self.socket = Socket::new(std::net::UdpSocket::bind(SocketAddr::new(ip, 0))?)?;
+        self.local = self.socket.local_addr()?;
+        println!("moved from {old} to {}", self.local);
+        let now = self.now();
+        let ids: Vec<u64> = self.peers.keys().copied().collect();
+        for id in ids {
+            if let Some(peer) = self.peers.get_mut(&id) {
+                let protocol = TransportProtocol::Udp;
+                peer.pc.handle_event(now, RTCEvent::LocalAddressAdded { addr: self.local, protocol });
+                peer.pc.handle_event(now, RTCEvent::LocalAddressRemoved { addr: old, protocol });
+            }
+            self.drive(id).await?;
+        }
+        Ok(())
     }
 
     /// Takes in what the socket has, then lets those peers go on.
@@ -165,8 +190,8 @@ impl Hub {
             Err(e) if e.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
             Err(e) => return Err(e),
         };
-        for (from, datagram) in self.received.datagrams(count) {
-            let path = TransportContext::udp(self.local, from);
+        for (from, ecn, datagram) in self.received.datagrams(count) {
+            let path = TransportContext { ecn, ..TransportContext::udp(self.local, from) };
             let Some(connection) = self.demux.route(&path, datagram) else {
                 strangers.push((path, datagram.to_vec()));
                 continue;
@@ -186,7 +211,7 @@ impl Hub {
         for id in touched {
             self.drive(id).await?;
         }
-        if !self.options.ice_server.is_empty() {
+        if self.options.roam || !self.options.ice_server.is_empty() {
             for (path, datagram) in strangers {
                 self.ask_all(path, &datagram).await?;
             }
@@ -195,7 +220,7 @@ impl Hub {
     }
 
     /// What is from none of the peers may be from a server that one of them has
-    /// asked: each knows its own transactions.
+    /// asked, or answer the first check from a new address: each knows its own transactions.
     async fn ask_all(&mut self, path: TransportContext, datagram: &[u8]) -> io::Result<()> {
         let now = self.now();
         let ids: Vec<u64> = self.peers.keys().copied().collect();

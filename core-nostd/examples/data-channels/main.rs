@@ -80,6 +80,16 @@ struct Options {
     /// No UDP at all, with --tcp or --relay-only.
     #[arg(long)]
     no_udp: bool,
+    /// Go where the way outside goes: when another interface leads there, bind
+    /// to its address and leave the one that was used.
+    #[arg(long)]
+    roam: bool,
+    /// The DSCP that datagrams to peers are marked with.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..64))]
+    dscp: u8,
+    /// The ECN codepoint that data is marked with.
+    #[arg(long, default_value = "not-ect", value_parser = ["not-ect", "ect0", "ect1"])]
+    ecn: String,
     /// End after so many seconds.
     #[arg(long, value_name = "SECONDS")]
     exit_after: Option<u64>,

@@ -3,7 +3,7 @@
 use crate::Options;
 use crate::bulk::Bulk;
 use picortc::dtls::ProtocolVersion;
-use picortc::env::{Instant, TransportContext, TransportProtocol};
+use picortc::env::{EcnCodepoint, Instant, TransportContext, TransportProtocol};
 use picortc::peer::{
     ConnectionId, Limits, MulticastDnsMode, RTCConfiguration, RTCDataChannelEvent, RTCDataChannelId,
     RTCDataChannelInit, RTCDataChannelMessage, RTCDataChannelState, RTCDtlsTransportState, RTCEvent,
@@ -69,6 +69,12 @@ impl Peer {
         let settings = SettingEngine {
             dtls_min_version,
             dtls_max_version,
+            dscp: options.dscp,
+            ecn: match options.ecn.as_str() {
+                "ect0" => EcnCodepoint::Ect0,
+                "ect1" => EcnCodepoint::Ect1,
+                _ => EcnCodepoint::NotEct,
+            },
             include_loopback_candidate: local.ip().is_loopback(),
             multicast_dns_mode: match options.mdns.as_str() {
                 "gather" => MulticastDnsMode::QueryAndGather,

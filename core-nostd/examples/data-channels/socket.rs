@@ -1,7 +1,7 @@
 //! A UDP socket that sends and receives many datagrams in one system call,
 //! where the system can (GSO, GRO and `recvmmsg` on Linux).
 
-use picortc::env::Transmit;
+use picortc::env::{EcnCodepoint, Transmit};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
@@ -27,11 +27,16 @@ impl Received {
         Self { octets: vec![0; BATCH_SIZE * LONGEST], metas: vec![RecvMeta::default(); BATCH_SIZE] }
     }
 
-    /// The first `count` buffers: datagrams, and where they came from.
-    pub(crate) fn datagrams(&mut self, count: usize) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+    /// The first `count` buffers: datagrams, where they came from, and the mark
+    /// that routers left.
+    pub(crate) fn datagrams(
+        &mut self,
+        count: usize,
+    ) -> impl Iterator<Item = (SocketAddr, EcnCodepoint, &mut [u8])> {
         self.octets.chunks_mut(LONGEST).zip(&self.metas).take(count).flat_map(|(octets, meta)| {
             let whole = octets.get_mut(..meta.len).unwrap_or_default();
-            whole.chunks_mut(meta.stride.max(1)).map(|datagram| (meta.addr, datagram))
+            let ecn = EcnCodepoint::from_bits(meta.ecn.map_or(0, |ecn| ecn as u8));
+            whole.chunks_mut(meta.stride.max(1)).map(move |datagram| (meta.addr, ecn, datagram))
         })
     }
 }
@@ -69,9 +74,12 @@ impl Socket {
 
     /// Sends; that a path is not there is for ICE to find out.
     pub(crate) async fn send(&self, transmit: &Transmit, octets: &[u8]) -> io::Result<()> {
+        if transmit.transport.dscp != 0 {
+            return self.send_marked(transmit, octets).await;
+        }
         let transmit = quinn_udp::Transmit {
             destination: transmit.transport.peer_addr,
-            ecn: None,
+            ecn: quinn_udp::EcnCodepoint::from_bits(transmit.transport.ecn.to_bits()),
             contents: octets,
             segment_size: transmit.segment_size,
             src_ip: None,
@@ -82,5 +90,25 @@ impl Socket {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Err(e),
             _ => Ok(()),
         }
+    }
+
+    /// The same with a DSCP, which the way of many datagrams at once does not
+    /// carry.
+    async fn send_marked(&self, transmit: &Transmit, octets: &[u8]) -> io::Result<()> {
+        let path = &transmit.transport;
+        let class = u32::from(path.traffic_class());
+        let socket = socket2::SockRef::from(&self.io);
+        if path.peer_addr.is_ipv4() {
+            socket.set_tos_v4(class)?
+        } else {
+            socket.set_tclass_v6(class)?
+        }
+        for datagram in octets.chunks(transmit.segment_size.unwrap_or(octets.len()).max(1)) {
+            match self.io.send_to(datagram, path.peer_addr).await {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }

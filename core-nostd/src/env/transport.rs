@@ -28,6 +28,29 @@ pub enum EcnCodepoint {
     Ce,
 }
 
+impl EcnCodepoint {
+    /// The codepoint of the two low bits of `bits`, as of an octet of TOS or
+    /// traffic class.
+    pub const fn from_bits(bits: u8) -> Self {
+        match bits & 3 {
+            1 => Self::Ect1,
+            2 => Self::Ect0,
+            3 => Self::Ce,
+            _ => Self::NotEct,
+        }
+    }
+
+    /// The two bits.
+    pub const fn to_bits(self) -> u8 {
+        match self {
+            Self::NotEct => 0,
+            Self::Ect1 => 1,
+            Self::Ect0 => 2,
+            Self::Ce => 3,
+        }
+    }
+}
+
 /// The path of one datagram, in either direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TransportContext {
@@ -53,6 +76,11 @@ impl TransportContext {
             ecn: EcnCodepoint::NotEct,
             dscp: 0,
         }
+    }
+
+    /// The octet of TOS or traffic class: DSCP above ECN.
+    pub const fn traffic_class(&self) -> u8 {
+        self.dscp << 2 | self.ecn.to_bits()
     }
 
     /// Whether both name the same path, whatever the marks on the datagram.

@@ -165,7 +165,9 @@ impl Agent {
         }
     }
 
-    fn respond(&mut self, response: Response) -> bool {
+    fn respond(&mut self, mut response: Response) -> bool {
+        // The marks are the request's.
+        response.path = TransportContext { ecn: EcnCodepoint::NotEct, dscp: 0, ..response.path };
         let queued = self.responses.push_back(response).is_ok();
         if !queued {
             self.counters.requests_dropped += 1;

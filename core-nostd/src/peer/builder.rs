@@ -1,7 +1,7 @@
 //! Construction: all memory that a connection will ever have.
 
 use super::configuration::{RTCConfiguration, RTCDtlsRole, RTCIceTransportPolicy, SettingEngine};
-use super::connection::{AddressPolicy, Counters, RTCPeerConnection};
+use super::connection::{AddressPolicy, Counters, Marks, RTCPeerConnection};
 use super::gather::Gatherer;
 use super::ice_servers::IceServerError;
 use super::jsep::Jsep;
@@ -56,6 +56,8 @@ pub enum BuildError {
     IceServer(IceServerError),
     /// [`SettingEngine::mtu`] is below 576 octets.
     MtuTooSmall,
+    /// [`SettingEngine::dscp`] is above 63.
+    Dscp,
 }
 
 impl core::fmt::Display for BuildError {
@@ -68,6 +70,7 @@ impl core::fmt::Display for BuildError {
             Self::Certificate(e) => e.fmt(f),
             Self::IceServer(e) => e.fmt(f),
             Self::MtuTooSmall => f.write_str("the MTU must be 576 octets at least"),
+            Self::Dscp => f.write_str("a DSCP has six bits: 63 at most"),
         }
     }
 }
@@ -147,6 +150,9 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
         if settings.mtu < 576 {
             return Err(BuildError::MtuTooSmall);
         }
+        if settings.dscp > 63 {
+            return Err(BuildError::Dscp);
+        }
         let mut rng = Rng::new(seed);
         let certificate = match configuration.certificates.first() {
             Some(certificate) => certificate.clone(),
@@ -206,6 +212,7 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
             },
             max_message_size: settings.sctp_max_message_size.min(limits.sctp.max_message_size),
             mtu: settings.mtu,
+            marks: Marks { dscp: settings.dscp, ecn: settings.ecn },
             answer_setup,
             rng,
             dtls_role: None,

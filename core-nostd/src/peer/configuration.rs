@@ -1,6 +1,7 @@
 //! What a peer connection is told at construction.
 
 use crate::dtls::{Certificate, ProtocolVersion};
+use crate::env::EcnCodepoint;
 use crate::peer::mdns::MulticastDnsMode;
 use crate::peer::state::state;
 use core::net::IpAddr;
@@ -126,6 +127,16 @@ pub struct SettingEngine {
     pub ice_keepalive_interval: Duration,
     /// The DTLS role to answer with.
     pub answering_dtls_role: RTCDtlsRole,
+    /// The DSCP, of six bits, that every datagram to the peer is marked with
+    /// (RFC 8837): checks and handshakes too, since an agent that marks its
+    /// data "SHOULD apply the same markings to Binding requests and responses"
+    /// (RFC 8445, Section 7.2.3).
+    pub dscp: u8,
+    /// The ECN codepoint that SCTP's and media's datagrams are marked with. SCTP
+    /// does not slow down for `Ce`: to be set by an application that makes its
+    /// peer tell what was counted ([`EcnCounts`](crate::peer::EcnCounts)), and
+    /// heeds it.
+    pub ecn: EcnCodepoint,
     /// The largest datagram to send, in octets of UDP payload.
     pub mtu: usize,
     /// The lowest version of DTLS to agree on.
@@ -159,6 +170,8 @@ impl Default for SettingEngine {
             ice_failed_timeout: Duration::from_secs(30),
             ice_keepalive_interval: Duration::from_secs(5),
             answering_dtls_role: RTCDtlsRole::Client,
+            dscp: 0,
+            ecn: EcnCodepoint::NotEct,
             mtu: 1200,
             dtls_min_version: ProtocolVersion::DTLS_1_2,
             dtls_max_version: ProtocolVersion::DTLS_1_3,

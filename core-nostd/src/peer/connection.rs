@@ -13,10 +13,11 @@ use super::state::{
     RTCDtlsTransportState, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState,
     RTCSctpTransportState,
 };
+use super::stats::EcnCounts;
 use super::streams::Streams;
 use crate::channel::{ChannelError, Channels, RTCDataChannelId, RTCDataChannelInit, WriteError};
 use crate::dtls::{self, Certificate, Operation, Outcome};
-use crate::env::{Env, Instant, Rng, TransportContext, TransportProtocol};
+use crate::env::{EcnCodepoint, Env, Instant, Rng, TransportContext, TransportProtocol};
 use crate::ice::{self, LocalCandidate, ServerCandidate};
 use crate::mem::Placed;
 use crate::sctp;
@@ -55,6 +56,7 @@ pub struct RTCPeerConnection {
     pub(super) policies: Policies,
     pub(super) max_message_size: usize,
     pub(super) mtu: usize,
+    pub(super) marks: Marks,
     pub(super) answer_setup: Setup,
     pub(super) dtls_role: Option<dtls::Role>,
     pub(super) dtls_ended: Option<dtls::Event>,
@@ -80,6 +82,13 @@ pub(super) struct AddressPolicy {
     pub(super) nat_1to1: [Option<Nat1To1>; 2],
 }
 
+/// What leaves is marked with these.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Marks {
+    pub(super) dscp: u8,
+    pub(super) ecn: EcnCodepoint,
+}
+
 /// What was received and not understood or not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Counters {
@@ -87,6 +96,8 @@ pub(super) struct Counters {
     pub(super) unknown: u64,
     /// Datagrams along paths that ICE has not validated.
     pub(super) unvalidated: u64,
+    /// The peer's datagrams by their ECN codepoints.
+    pub(super) ecn: EcnCounts,
 }
 
 impl RTCPeerConnection {

@@ -39,6 +39,8 @@ mod signals;
 mod state;
 mod stats;
 pub mod streams;
+#[cfg(test)]
+mod tests;
 mod transmit;
 mod way;
 
@@ -72,6 +74,7 @@ pub use state::{
     RTCSctpTransportState,
 };
 pub use stats::{
-    RTCDataChannelStats, RTCIceCandidatePairStats, RTCPeerConnectionStats, RTCStatsReport, RTCTransportStats,
+    EcnCounts, RTCDataChannelStats, RTCIceCandidatePairStats, RTCPeerConnectionStats, RTCStatsReport,
+    RTCTransportStats,
 };
 pub use streams::{RTCStreamId, RTCStreamPeer, RTCStreamRequest};

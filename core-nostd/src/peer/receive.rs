@@ -60,6 +60,7 @@ impl RTCPeerConnection {
             return;
         }
         self.ice.note_received(self.now, transport, datagram.len());
+        self.counters.ecn.count(transport.ecn);
         let mut records = Records::new(datagram);
         let env = &mut Env::new(self.now, &mut self.rng);
         while let Some(data) = self.dtls.handle_read(env, &mut records) {

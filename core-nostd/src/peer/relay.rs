@@ -178,7 +178,11 @@ impl RTCPeerConnection {
             Received::Own => true,
             Received::Foreign => false,
             Received::Data { peer, relayed, range } => {
-                let inner = TransportContext { ecn: path.ecn, ..TransportContext::udp(relayed, peer) };
+                let inner = TransportContext {
+                    ecn: path.ecn,
+                    dscp: path.dscp,
+                    ..TransportContext::udp(relayed, peer)
+                };
                 if let Some(datagram) = datagram.get_mut(range) {
                     self.handle_peer(&inner, datagram);
                 }

@@ -4,7 +4,7 @@ use super::connection::RTCPeerConnection;
 use super::state::{RTCDtlsTransportState, RTCIceConnectionState};
 use crate::channel::{RTCDataChannelId, RTCDataChannelState};
 use crate::dtls;
-use crate::env::{Instant, TransportContext};
+use crate::env::{EcnCodepoint, Instant, TransportContext};
 use crate::ice::{self, LocalCandidate, PairState, PairStats};
 use crate::sctp;
 
@@ -47,6 +47,32 @@ pub struct RTCTransportStats {
     pub datagrams_unknown: u64,
     /// Datagrams along paths that ICE had not validated.
     pub datagrams_unvalidated: u64,
+    /// The peer's datagrams along validated paths, by their ECN codepoints.
+    pub ecn: EcnCounts,
+}
+
+/// How many datagrams came with which ECN codepoint. Those that came without,
+/// or of which the caller cannot tell, are not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct EcnCounts {
+    /// ECT(0).
+    pub ect0: u64,
+    /// ECT(1).
+    pub ect1: u64,
+    /// Congestion experienced.
+    pub ce: u64,
+}
+
+impl EcnCounts {
+    pub(super) fn count(&mut self, ecn: EcnCodepoint) {
+        match ecn {
+            EcnCodepoint::NotEct => {}
+            EcnCodepoint::Ect0 => self.ect0 += 1,
+            EcnCodepoint::Ect1 => self.ect1 += 1,
+            EcnCodepoint::Ce => self.ce += 1,
+        }
+    }
 }
 
 /// A candidate pair.
@@ -109,6 +135,7 @@ impl<'a> RTCStatsReport<'a> {
             selected_path: pc.ice.selected_path(),
             datagrams_unknown: pc.counters.unknown,
             datagrams_unvalidated: pc.counters.unvalidated,
+            ecn: pc.counters.ecn,
         }
     }
 

@@ -13,6 +13,12 @@ impl RTCPeerConnection {
     /// a stream takes nothing, do not call: SCTP then waits, and nothing piles
     /// up.
     pub fn poll_write(&mut self, now: Instant, buf: &mut [u8]) -> Option<Transmit> {
+        let mut transmit = self.poll_write_unmarked(now, buf)?;
+        transmit.transport.dscp = self.marks.dscp;
+        Some(transmit)
+    }
+
+    fn poll_write_unmarked(&mut self, now: Instant, buf: &mut [u8]) -> Option<Transmit> {
         self.tick(now);
         if self.closed {
             return None;
@@ -35,7 +41,8 @@ impl RTCPeerConnection {
             }
             if let Some(len) = self.poll_sctp(buf, head) {
                 self.ice.note_sent(len);
-                return self.wrap(path, buf, len);
+                // Only what has a congestion control is marked.
+                return self.wrap(TransportContext { ecn: self.marks.ecn, ..path }, buf, len);
             }
         }
         if self.closing {
@@ -53,7 +60,8 @@ impl RTCPeerConnection {
         let size = transmit.len;
         // Only data comes in runs. What is wrapped for a stream or a relay
         // goes one by one, and what is short would make its followers short.
-        let runs = self.selected_way().is_some_and(|(path, head)| path == transmit.transport && head == 0);
+        let runs =
+            self.selected_way().is_some_and(|(path, head)| path.same_path(&transmit.transport) && head == 0);
         if !runs || self.closing || size < self.mtu / 2 {
             return Some(transmit);
         }
