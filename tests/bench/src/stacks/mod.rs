@@ -74,8 +74,11 @@ pub struct Stack {
 pub fn all() -> Vec<Stack> {
     vec![
         ours::STACK,
+        ours::STACK_12,
         #[cfg(feature = "aws-lc")]
         ours::STACK_AWS_LC,
+        #[cfg(feature = "aws-lc")]
+        ours::STACK_AWS_LC_12,
         #[cfg(feature = "peers")]
         str0m::STACK,
         #[cfg(feature = "peers")]

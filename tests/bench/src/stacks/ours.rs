@@ -2,6 +2,7 @@
 
 use super::{End, Ends, Got, Micros, Options, Stack};
 use picortc::crypto::{CryptoProvider, rust_crypto};
+use picortc::dtls::ProtocolVersion;
 use picortc::env::{Env, Instant, Rng, TransportContext, TransportProtocol};
 use picortc::peer::{
     Limits, RTCDataChannelEvent, RTCDataChannelId, RTCDataChannelMessage, RTCEvent, RTCMessage,
@@ -11,10 +12,24 @@ use picortc::sctp;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub const STACK: Stack = Stack { name: "picortc", about: "picortc, RustCrypto", pair, sctp_only: false };
+pub const STACK: Stack =
+    Stack { name: "picortc", about: "picortc, RustCrypto, DTLS 1.3", pair, sctp_only: false };
+pub const STACK_12: Stack =
+    Stack { name: "picortc-12", about: "picortc, RustCrypto, DTLS 1.2", pair: pair_12, sctp_only: false };
 #[cfg(feature = "aws-lc")]
-pub const STACK_AWS_LC: Stack =
-    Stack { name: "picortc-aws-lc", about: "picortc, aws-lc-rs", pair: aws_lc_pair, sctp_only: false };
+pub const STACK_AWS_LC: Stack = Stack {
+    name: "picortc-aws-lc",
+    about: "picortc, aws-lc-rs, DTLS 1.3",
+    pair: aws_lc_pair,
+    sctp_only: false,
+};
+#[cfg(feature = "aws-lc")]
+pub const STACK_AWS_LC_12: Stack = Stack {
+    name: "picortc-aws-lc-12",
+    about: "picortc, aws-lc-rs, DTLS 1.2",
+    pair: aws_lc_pair_12,
+    sctp_only: false,
+};
 pub const STACK_SCTP: Stack =
     Stack { name: "picortc-sctp", about: "picortc, SCTP alone", pair: sctp_pair, sctp_only: true };
 
@@ -70,9 +85,17 @@ struct Whole {
     buffer: usize,
 }
 
-fn build(options: &Options, provider: &'static CryptoProvider, addr: SocketAddr) -> RTCPeerConnection {
-    let settings =
-        SettingEngine { include_loopback_candidate: addr.ip().is_loopback(), ..SettingEngine::default() };
+fn build(
+    options: &Options,
+    provider: &'static CryptoProvider,
+    version: ProtocolVersion,
+    addr: SocketAddr,
+) -> RTCPeerConnection {
+    let settings = SettingEngine {
+        include_loopback_candidate: addr.ip().is_loopback(),
+        dtls_max_version: version,
+        ..SettingEngine::default()
+    };
     let mut pc = RTCPeerConnectionBuilder::new()
         .with_setting_engine(settings)
         .with_limits(limits(options))
@@ -88,10 +111,11 @@ fn build(options: &Options, provider: &'static CryptoProvider, addr: SocketAddr)
 pub fn negotiated(
     options: &Options,
     provider: &'static CryptoProvider,
+    version: ProtocolVersion,
     addrs: [SocketAddr; 2],
 ) -> ([RTCPeerConnection; 2], RTCDataChannelId) {
-    let mut a = build(options, provider, addrs[0]);
-    let mut b = build(options, provider, addrs[1]);
+    let mut a = build(options, provider, version, addrs[0]);
+    let mut b = build(options, provider, version, addrs[1]);
     let channel = a.create_data_channel(at(0), "data", Default::default()).expect("a channel");
     let offer = a.create_offer(None).expect("an offer");
     a.set_local_description(at(0), RTCSdpType::Offer, &offer.sdp).expect("our offer");
@@ -102,9 +126,9 @@ pub fn negotiated(
     ([a, b], channel)
 }
 
-fn make(options: &Options, provider: &'static CryptoProvider) -> Ends {
+fn make(options: &Options, provider: &'static CryptoProvider, version: ProtocolVersion) -> Ends {
     let addrs: [SocketAddr; 2] = [([192, 0, 2, 1], 1000).into(), ([192, 0, 2, 2], 2000).into()];
-    let ([a, b], channel) = negotiated(options, provider, addrs);
+    let ([a, b], channel) = negotiated(options, provider, version, addrs);
     let end = |pc, from: usize, channel| {
         let path = TransportContext::udp(addrs[from], addrs[1 - from]);
         Box::new(Whole { pc, path, channel, open: false, buffer: options.buffer }) as Box<dyn End>
@@ -113,12 +137,21 @@ fn make(options: &Options, provider: &'static CryptoProvider) -> Ends {
 }
 
 fn pair(options: &Options) -> Ends {
-    make(options, &rust_crypto::PROVIDER)
+    make(options, &rust_crypto::PROVIDER, ProtocolVersion::DTLS_1_3)
+}
+
+fn pair_12(options: &Options) -> Ends {
+    make(options, &rust_crypto::PROVIDER, ProtocolVersion::DTLS_1_2)
 }
 
 #[cfg(feature = "aws-lc")]
 fn aws_lc_pair(options: &Options) -> Ends {
-    make(options, &picortc::crypto::aws_lc::PROVIDER)
+    make(options, &picortc::crypto::aws_lc::PROVIDER, ProtocolVersion::DTLS_1_3)
+}
+
+#[cfg(feature = "aws-lc")]
+fn aws_lc_pair_12(options: &Options) -> Ends {
+    make(options, &picortc::crypto::aws_lc::PROVIDER, ProtocolVersion::DTLS_1_2)
 }
 
 /// What programs for hosts should take.
