@@ -227,6 +227,7 @@ impl<'a> Records<'a> {
 /// follow, and a peer's records may arrive in any order around its change of
 /// keys.
 pub(super) struct RecordLayer {
+    /// The newest keys come first, here and below.
     read: [Keys; 2],
     write: [Keys; 2],
     /// The next sequence number of epoch 0.
@@ -349,9 +350,8 @@ impl RecordLayer {
         let header = UnifiedHeader::parse(record, 0).map_err(|_| Unopened::Noise)?;
         let UnifiedHeader { epoch_bits, number_at, number_len, len, body, .. } = header;
         // "use the most recent past epoch which has matching bits"
-        let keys = self.read.iter_mut().filter(|k| k.installed && k.is_13);
-        let keys = keys.filter(|k| k.epoch & 3 == u64::from(epoch_bits)).max_by_key(|k| k.epoch);
-        let keys = keys.ok_or(Unopened::Noise)?;
+        let mine = |k: &&mut Keys| k.installed && k.is_13 && k.epoch & 3 == u64::from(epoch_bits);
+        let keys = self.read.iter_mut().find(mine).ok_or(Unopened::Noise)?;
         let (front, rest) = record.split_at_mut_checked(len).ok_or(Unopened::Noise)?;
         let body = rest.get_mut(..body).ok_or(Unopened::Noise)?;
         // "Receivers MUST reject shorter records as if they had failed
@@ -427,13 +427,15 @@ impl RecordLayer {
 }
 
 fn newest(all: &[Keys; 2]) -> Option<&Keys> {
-    all.iter().filter(|keys| keys.installed).max_by_key(|keys| keys.epoch)
+    all.iter().find(|keys| keys.installed)
 }
 
-/// Installs keys in the place of none, or of the oldest.
+/// Installs keys in the place of none, or of the oldest, and in front: epochs
+/// only grow.
 fn install(all: &mut [Keys; 2], keying: Keying) -> Result<(), CryptoError> {
-    let oldest = all.iter_mut().min_by_key(|keys| if keys.installed { keys.epoch } else { 0 });
-    oldest.ok_or(CryptoError::Unsupported)?.install(keying)
+    all.reverse();
+    let [first, _] = all;
+    first.install(keying)
 }
 
 fn encrypt_12(keys: &Keys, header: &RecordHeader, record: &mut [u8]) -> Option<()> {

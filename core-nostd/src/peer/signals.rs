@@ -30,8 +30,10 @@ pub(super) struct Signals {
     negotiation_needed: bool,
     /// When each step was taken, in milliseconds since construction.
     taken: [Option<u64>; RTCMilestoneStep::ALL.len()],
-    /// How many of the steps' bits were reported.
+    /// The bits of the steps that were reported.
     told: u8,
+    /// Some step was not.
+    untold: bool,
 }
 
 impl Signals {
@@ -43,6 +45,7 @@ impl Signals {
             negotiation_needed: false,
             taken: [None; RTCMilestoneStep::ALL.len()],
             told: 0,
+            untold: false,
         }
     }
 
@@ -72,9 +75,9 @@ impl Signals {
 
     /// A step was taken; only the first time counts.
     pub(super) fn milestone(&mut self, now: Instant, step: RTCMilestoneStep) {
-        let millis = now.saturating_since(self.born).as_millis() as u64;
-        if let Some(slot) = self.taken.get_mut(step as usize) {
-            slot.get_or_insert(millis);
+        if let Some(slot @ None) = self.taken.get_mut(step as usize) {
+            *slot = Some(now.saturating_since(self.born).as_millis() as u64);
+            self.untold = true;
         }
     }
 
@@ -93,12 +96,16 @@ impl Signals {
     }
 
     pub(super) fn poll_milestone(&mut self) -> Option<RTCPeerConnectionEvent> {
+        if !self.untold {
+            return None;
+        }
         for (i, (step, taken)) in RTCMilestoneStep::ALL.into_iter().zip(self.taken).enumerate() {
             if let (Some(millis), 0) = (taken, self.told & 1 << i) {
                 self.told |= 1 << i;
                 return Some(RTCPeerConnectionEvent::OnMilestone(RTCMilestone { step, millis }));
             }
         }
+        self.untold = false;
         None
     }
 }
