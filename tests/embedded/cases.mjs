@@ -228,6 +228,63 @@ export const CASES = [
     },
   },
   {
+    name: "messages above the limit",
+    browser: "chromium",
+    async run(t) {
+      const tab = await t.connected();
+      const before = (await tab.status()).heap;
+      const from = t.board.lines.length;
+      // A browser that believes that the device takes 256 KiB.
+      const ended = await tab.page.evaluate(async (pin) => {
+        const pc = new RTCPeerConnection();
+        const channel = pc.createDataChannel("big");
+        await pc.setLocalDescription();
+        while (pc.iceGatheringState !== "complete") {
+          await new Promise((resolve) => pc.addEventListener("icegatheringstatechange", resolve, { once: true }));
+        }
+        const headers = { authorization: `Bearer ${pin}` };
+        const response = await fetch("/offer", { method: "POST", headers, body: pc.localDescription.sdp });
+        const sdp = (await response.text()).replace(/a=max-message-size:\d+/, "a=max-message-size:262144");
+        await pc.setRemoteDescription({ type: "answer", sdp });
+        await new Promise((resolve) => (channel.onopen = resolve));
+        let echoes = 0;
+        channel.onmessage = () => (echoes += 1);
+        const over = new Promise((resolve) => {
+          channel.onclose = () => resolve("the channel was closed");
+          setTimeout(() => resolve("nothing"), 10_000);
+        });
+        for (let i = 0; i < 10; i += 1) channel.send(new Uint8Array(50_000));
+        const what = await over;
+        pc.close();
+        return { what, echoes };
+      }, t.pin);
+      expect(ended.echoes === 0, `${ended.echoes} messages of 50,000 octets came back`);
+      await tab.echo(100, 1024);
+      await t.board.line(/has left/, 60_000, from);
+      const { heap, peers } = await tab.status();
+      expect(peers === 1 && heap <= before + 256, `${peers} peers, and the heap in use grew from ${before} to ${heap}`);
+      return `10 of 50,000 octets: ${ended.what}; 100 echoes of another connection meanwhile`;
+    },
+  },
+  {
+    name: "a certificate that is not the answer's",
+    browser: "chromium",
+    async run(t) {
+      const tab = await t.tab();
+      await tab.page.evaluate(() => {
+        const { fetch } = window;
+        window.fetch = async (...args) => {
+          const response = await fetch(...args);
+          const sdp = (await response.text()).replace(/(a=fingerprint:sha-256 )../i, (all, head) => `${head}${all.endsWith("00") ? "01" : "00"}`);
+          return new Response(sdp, response);
+        };
+      });
+      await tab.connect(t.pin);
+      await tab.page.waitForFunction(() => /encryption/.test(document.getElementById("problem").textContent), { timeout: 60_000 });
+      return await tab.problem();
+    },
+  },
+  {
     name: "a browser that vanishes",
     browser: "chromium",
     async run(t) {
