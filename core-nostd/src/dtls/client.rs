@@ -59,6 +59,7 @@ impl Machine {
         let srtp_profiles = &self.config.srtp_profiles;
         let random = &self.client_random;
         let shares = &self.share;
+        let connection_id = self.config.connection_id;
         let write = |w: &mut Writer<'_>| -> Result<(), ShortBuffer> {
             w.u16(ProtocolVersion::DTLS_1_2.0)?;
             w.bytes(random)?;
@@ -108,6 +109,7 @@ impl Machine {
                     w.u8(0)
                 })?;
             }
+            Self::connection_id_extension(connection_id, w)?;
             w.close(extensions)
         };
         self.flight.push(HandshakeType::CLIENT_HELLO, 0, write)?;
@@ -160,6 +162,7 @@ impl Machine {
         }
         Self::check_security_extensions(&hello.extensions)?;
         self.read_server_extensions(&hello.extensions)?;
+        self.settle_connection_ids(&hello.extensions)?;
         self.version = Some(ProtocolVersion::DTLS_1_2);
         self.kx_secrets.clear();
         self.share.clear();
@@ -180,6 +183,7 @@ impl Machine {
                 ExtensionType::EXTENDED_MASTER_SECRET
                 | ExtensionType::RENEGOTIATION_INFO
                 | ExtensionType::EC_POINT_FORMATS => {}
+                ExtensionType::CONNECTION_ID if self.config.connection_id.is_some() => {}
                 ExtensionType::USE_SRTP => self.read_srtp_choice(content)?,
                 _ => return Err(Error::PeerMisbehaved(AlertDescription::UNSUPPORTED_EXTENSION)),
             }

@@ -83,10 +83,16 @@ impl Machine {
             return self.retry_hello(env, message, hello, suite);
         }
         for (kind, _) in hello.extensions.iter() {
-            if !matches!(kind, ExtensionType::SUPPORTED_VERSIONS | ExtensionType::KEY_SHARE) {
+            let known = match kind {
+                ExtensionType::SUPPORTED_VERSIONS | ExtensionType::KEY_SHARE => true,
+                ExtensionType::CONNECTION_ID => self.config.connection_id.is_some(),
+                _ => false,
+            };
+            if !known {
                 return Err(Error::PeerMisbehaved(AlertDescription::UNSUPPORTED_EXTENSION));
             }
         }
+        self.settle_connection_ids(&hello.extensions)?;
         let missing = Error::PeerMisbehaved(AlertDescription::MISSING_EXTENSION);
         let mut r = Reader::new(hello.extensions.get(ExtensionType::KEY_SHARE).ok_or(missing)?);
         let entry = KeyShareEntry::parse(&mut r)?;

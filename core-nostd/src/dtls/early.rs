@@ -19,11 +19,12 @@ impl Early {
         Ok(Self { octets: boxed_slice(octets, || 0)?, used: 0 })
     }
 
-    /// Keeps the records of a datagram; `false` when there is no room for all.
-    pub(super) fn push(&mut self, datagram: &mut [u8]) -> bool {
+    /// Keeps the records of a datagram, with connection IDs of that length;
+    /// `false` when there is no room for all.
+    pub(super) fn push(&mut self, datagram: &mut [u8], connection_id: usize) -> bool {
         let before = self.used;
         let mut records = Records::new(datagram);
-        while let Some(record) = records.next() {
+        while let Some(record) = records.next(connection_id) {
             let end = self.used + LEN + record.len();
             let (Some(room), Ok(len)) = (self.octets.get_mut(self.used..end), u16::try_from(record.len()))
             else {

@@ -188,7 +188,7 @@ impl Machine {
         Ok(Self {
             state: State::Idle,
             role: Role::Server,
-            records: RecordLayer::new(provider)?,
+            records: RecordLayer::new(provider, config.connection_id)?,
             flight: Flight::new(limits.flight)?,
             transcript: Transcript::new(provider)?,
             operation: None,
@@ -280,6 +280,8 @@ impl Machine {
             (State::AwaitClientFinished, HandshakeType::FINISHED) => self.await_client_finished(&message),
 
             (State::Connected, HandshakeType::KEY_UPDATE) => self.read_key_update(&message),
+            (State::Connected, HandshakeType::NEW_CONNECTION_ID) => self.read_new_connection_id(body),
+            (State::Connected, HandshakeType::REQUEST_CONNECTION_ID) => self.read_request_connection_id(body),
             // There are no sessions to resume here.
             (State::Connected, HandshakeType::NEW_SESSION_TICKET) if self.role == Role::Client => Ok(()),
             _ => Err(unexpected()),
@@ -599,7 +601,7 @@ impl Machine {
             }
             return written;
         }
-        if let Err(error) = self.progress_rekey() {
+        if let Err(error) = self.progress_rekey().and_then(|()| self.progress_connection_ids()) {
             self.fail(error);
         }
         let acked = self.write_ack(out).unwrap_or(0);
@@ -652,6 +654,8 @@ impl Machine {
             cipher_suite: self.suite?.id,
             group: self.group.0,
             srtp_profile: self.srtp_profile,
+            connection_id: self.records.cids.own,
+            peer_connection_id: self.records.cids.peer,
         })
     }
 

@@ -14,6 +14,7 @@
 //! | `reassembly`, `runs` | handshake messages out of fragments |
 //! | `flight` | our messages, until they have arrived |
 //! | `ack` | what arrived, as DTLS 1.3 tells it |
+//! | `connection_id` | whose a record is, whatever its address |
 //! | `keys`, `schedule` | key derivation of 1.2 and of 1.3 |
 //! | `operation`, `slices` | public-key work, run here or elsewhere, at once or with pauses |
 //! | `machine` | what both roles and versions share: the states in protocol order |
@@ -25,6 +26,7 @@ mod ack;
 mod certificate;
 mod client;
 mod client_13;
+mod connection_id;
 mod early;
 mod flight;
 mod keys;
@@ -47,13 +49,14 @@ pub use crate::wire::dtls::ProtocolVersion;
 pub use certificate::{
     Certificate, CertificateError, Fingerprint, Fingerprints, MAX_FINGERPRINTS, MAX_IMPORTED_CERTIFICATE,
 };
+pub use connection_id::Cid;
 pub use operation::{Operation, Outcome};
 pub use record::Records;
 
 use crate::crypto::{CryptoError, CryptoProvider, NamedGroup};
 use crate::env::{Env, Instant};
 use crate::mem::{Datagram, OutOfMemory, Placed};
-use crate::wire::dtls::{AlertDescription, ContentType, Fragment};
+use crate::wire::dtls::{AlertDescription, ContentType, Fragment, peek_connection_id};
 use crate::wire::{Malformed, Reader, ShortBuffer};
 use core::ops::Range;
 use core::time::Duration;
@@ -139,6 +142,10 @@ pub struct Config {
     /// ICE has shown already that the client is where it says, so the default
     /// is not to.
     pub hello_verify: bool,
+    /// The connection ID that the peer is to put into its records, if it is
+    /// willing (RFC 9146; RFC 9147, Section 9). [`Cid::EMPTY`] for none, but
+    /// with the peer's in ours; `None` to do without altogether.
+    pub connection_id: Option<Cid>,
     /// Whether public-key work is handed out as [`Operation`]s.
     pub defer_operations: bool,
     /// How long to wait for the answer to a flight before sending it again;
@@ -159,6 +166,7 @@ impl Config {
             mtu: 1200,
             srtp_profiles: heapless::Vec::new(),
             hello_verify: false,
+            connection_id: None,
             defer_operations: false,
             retransmission_timeout: Duration::from_millis(250),
             max_transmissions: 10,
@@ -254,6 +262,8 @@ pub struct Counters {
     pub replayed: u64,
     /// Records whose tag was wrong.
     pub forged: u64,
+    /// Records whose connection ID is not ours, or that should have one.
+    pub foreign_ids: u64,
     /// Handshake fragments that contradicted others or did not fit.
     pub refused_fragments: u64,
     /// Octets that came too early and did not fit into
@@ -277,6 +287,10 @@ pub struct Negotiated {
     pub group: u16,
     /// The SRTP profile, if one was agreed on.
     pub srtp_profile: Option<SrtpProfile>,
+    /// The connection ID of the peer's records; empty when they have none.
+    pub connection_id: Cid,
+    /// The connection ID of our records; empty when they have none.
+    pub peer_connection_id: Cid,
 }
 
 impl Negotiated {
@@ -368,7 +382,7 @@ impl Connection {
     /// before ICE has validated its path. `false` when there is no room; it
     /// is counted then.
     pub fn hold(&mut self, datagram: &mut [u8]) -> bool {
-        let kept = self.early.push(datagram);
+        let kept = self.early.push(datagram, self.machine.records.cids.own.len());
         if !kept {
             self.machine.counters.early_dropped += datagram.len() as u64;
         }
@@ -426,10 +440,18 @@ impl Connection {
         }
     }
 
+    /// Whether a datagram begins with our connection ID, once that was agreed
+    /// on. Nothing is believed yet: opening the record shows whether it is the
+    /// peer's.
+    pub fn has_own_connection_id(&self, datagram: &[u8]) -> bool {
+        let own = &self.machine.records.cids.own;
+        self.is_connected() && peek_connection_id(datagram, own.len()).is_some_and(|id| id == own.as_slice())
+    }
+
     /// Reads the records of a datagram up to the next application data, which
     /// it returns, decrypted in place. Call until `None`.
     pub fn handle_read<'a>(&mut self, env: &mut Env<'_>, records: &mut Records<'a>) -> Option<&'a mut [u8]> {
-        while let Some(record) = records.next() {
+        while let Some(record) = records.next(self.machine.records.cids.own.len()) {
             if !self.is_connected() && (!self.is_started() || self.machine.records.is_early(record)) {
                 if self.machine.is_alive() {
                     self.hold(record);
@@ -457,6 +479,7 @@ impl Connection {
                 match why {
                     Unopened::Noise => counters.noise += 1,
                     Unopened::Replayed => counters.replayed += 1,
+                    Unopened::ForeignId => counters.foreign_ids += 1,
                     Unopened::Forged => {
                         counters.forged += 1;
                         if self.machine.records.is_worn() {

@@ -1,13 +1,15 @@
 //! The record layer: epochs, their keys, sequence numbers and replay windows
 //! (RFC 6347, Section 4.1; RFC 9147, Section 4).
 
+use super::connection_id::{Cid, Cids};
 use super::keys::fixed_iv_len;
 use crate::crypto::{
     AEAD_NONCE_LEN, AEAD_TAG_LEN, AeadAlgorithm, AeadContext, CryptoError, CryptoProvider, Secret,
 };
 use crate::mem::{Boxed, OutOfMemory};
 use crate::wire::dtls::{
-    ContentType, ProtocolVersion, RECORD_HEADER_LEN, RecordHeader, UnifiedHeader, reconstruct,
+    ContentType, MAX_CONNECTION_ID, ProtocolVersion, RECORD_HEADER_LEN, RecordHeader, UnifiedHeader,
+    reconstruct,
 };
 use crate::wire::{Reader, Writer};
 use core::ops::Range;
@@ -180,6 +182,8 @@ pub(super) enum Unopened {
     Replayed,
     /// The tag is wrong.
     Forged,
+    /// Its connection ID is not ours, or is missing.
+    ForeignId,
 }
 
 /// A record that was opened.
@@ -205,14 +209,14 @@ impl<'a> Records<'a> {
     }
 
     /// The octets of the next record; `None` at the end and before octets
-    /// that are no record.
-    pub(super) fn next(&mut self) -> Option<&'a mut [u8]> {
+    /// that are no record. `connection_id` is the length of ours.
+    pub(super) fn next(&mut self, connection_id: usize) -> Option<&'a mut [u8]> {
         let len = if UnifiedHeader::begins(self.rest) {
-            let header = UnifiedHeader::parse(self.rest, 0).ok()?;
+            let header = UnifiedHeader::parse(self.rest, connection_id).ok()?;
             header.len + header.body
         } else {
-            let header = RecordHeader::parse(&mut Reader::new(self.rest)).ok()?;
-            RECORD_HEADER_LEN + usize::from(header.length)
+            let (header, id) = parse_12(self.rest, connection_id)?;
+            RECORD_HEADER_LEN + id.len() + usize::from(header.length)
         };
         let (record, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(len)?;
         self.rest = rest;
@@ -232,14 +236,16 @@ pub(super) struct RecordLayer {
     write: [Keys; 2],
     /// The next sequence number of epoch 0.
     plain_sequence: u64,
+    pub(super) cids: Cids,
 }
 
 impl RecordLayer {
-    pub(super) fn new(provider: &CryptoProvider) -> Result<Self, OutOfMemory> {
+    pub(super) fn new(provider: &CryptoProvider, own_id: Option<Cid>) -> Result<Self, OutOfMemory> {
         Ok(Self {
             read: [Keys::new(provider)?, Keys::new(provider)?],
             write: [Keys::new(provider)?, Keys::new(provider)?],
             plain_sequence: 0,
+            cids: Cids::wishing(own_id),
         })
     }
 
@@ -308,6 +314,8 @@ impl RecordLayer {
             !none_to_come && bits > 1 && !self.read.iter().any(|k| k.installed && k.epoch & 3 == bits)
         } else {
             // Application data is for later even when it could be read.
+            // With a connection ID a record does not say that it is: such data,
+            // in front of the Finished, is dropped and counted.
             let is_data = |h: &RecordHeader| h.content_type == ContentType::APPLICATION_DATA;
             RecordHeader::parse(&mut Reader::new(record))
                 .is_ok_and(|h| h.epoch == 1 && (!self.has_read_keys() || is_data(&h)))
@@ -319,14 +327,20 @@ impl RecordLayer {
         if UnifiedHeader::begins(record) {
             return self.open_13(record);
         }
-        let header = RecordHeader::parse(&mut Reader::new(record)).map_err(|_| Unopened::Noise)?;
-        let body = record.get_mut(RECORD_HEADER_LEN..).ok_or(Unopened::Noise)?;
+        let (header, id) = parse_12(record, self.cids.own.len()).ok_or(Unopened::Noise)?;
+        let id = Cid::new(id).ok_or(Unopened::Noise)?;
+        let head = RECORD_HEADER_LEN + id.len();
+        let body = record.get_mut(head..).ok_or(Unopened::Noise)?;
         if header.version >> 8 != ProtocolVersion::DTLS_1_2.0 >> 8 {
             return Err(Unopened::Noise);
         }
-        let (content_type, sequence) = (header.content_type, header.sequence);
+        let (mut content_type, sequence) = (header.content_type, header.sequence);
         let epoch = u64::from(header.epoch);
         if epoch == 0 {
+            // "Plaintext payloads never use the new record format".
+            if content_type == ContentType::TLS12_CID {
+                return Err(Unopened::Noise);
+            }
             // No replay window: it would be moved by whoever can forge, and
             // handshake messages have numbers of their own.
             let body = RECORD_HEADER_LEN..RECORD_HEADER_LEN + body.len();
@@ -334,24 +348,37 @@ impl RecordLayer {
         }
         let mine = |k: &&mut Keys| k.installed && !k.is_13 && k.epoch == epoch;
         let keys = self.read.iter_mut().find(mine).ok_or(Unopened::Noise)?;
+        // "If a non-zero-length CID is expected for the retrieved association,
+        // then the datagram MUST be treated as invalid" without.
+        if !self.cids.admits(id.as_slice()) {
+            return Err(Unopened::ForeignId);
+        }
         if !keys.window.is_fresh(sequence) {
             return Err(Unopened::Replayed);
         }
-        let Some(len) = decrypt_12(keys, &header, body) else {
+        let Some(content) = decrypt_12(keys, &header, &id, body) else {
             keys.forgeries += 1;
             return Err(Unopened::Forged);
         };
         keys.window.mark(sequence);
-        let start = RECORD_HEADER_LEN + keys.explicit_len();
+        let mut len = content.len();
+        if !id.is_empty() {
+            (content_type, len) = split_inner(content);
+        }
+        let start = head + keys.explicit_len();
         Ok(Opened { content_type, epoch, sequence, body: start..start + len })
     }
 
     fn open_13(&mut self, record: &mut [u8]) -> Result<Opened, Unopened> {
-        let header = UnifiedHeader::parse(record, 0).map_err(|_| Unopened::Noise)?;
-        let UnifiedHeader { epoch_bits, number_at, number_len, len, body, .. } = header;
+        let header = UnifiedHeader::parse(record, self.cids.own.len()).map_err(|_| Unopened::Noise)?;
+        let UnifiedHeader { epoch_bits, number_at, number_len, len, body, connection_id } = header;
+        let is_ours = self.cids.admits(connection_id);
         // "use the most recent past epoch which has matching bits"
         let mine = |k: &&mut Keys| k.installed && k.is_13 && k.epoch & 3 == u64::from(epoch_bits);
         let keys = self.read.iter_mut().find(mine).ok_or(Unopened::Noise)?;
+        if !is_ours {
+            return Err(Unopened::ForeignId);
+        }
         let (front, rest) = record.split_at_mut_checked(len).ok_or(Unopened::Noise)?;
         let body = rest.get_mut(..body).ok_or(Unopened::Noise)?;
         // "Receivers MUST reject shorter records as if they had failed
@@ -374,18 +401,18 @@ impl RecordLayer {
             return Err(Unopened::Forged);
         };
         keys.window.mark(sequence);
-        // "the receiving implementation scans the field from the end toward
-        // the beginning until it finds a non-zero octet": the content type.
-        let end = inner.iter().rposition(|octet| *octet != 0).unwrap_or(0);
-        let content_type = ContentType(inner.get(end).copied().unwrap_or(0));
+        let (content_type, end) = split_inner(inner);
         Ok(Opened { content_type, epoch: keys.epoch, sequence, body: len..len + end })
     }
 
     /// Octets that a record of `epoch` has in front of and behind its content.
     pub(super) fn overhead(&self, epoch: u64) -> (usize, usize) {
         match self.write.iter().find(|k| k.installed && k.epoch == epoch) {
-            Some(keys) if keys.is_13 => (UnifiedHeader::LEN, 1 + AEAD_TAG_LEN),
-            Some(keys) => (RECORD_HEADER_LEN + keys.explicit_len(), AEAD_TAG_LEN),
+            Some(keys) if keys.is_13 => (UnifiedHeader::LEN + self.cids.peer.len(), 1 + AEAD_TAG_LEN),
+            Some(keys) => {
+                let id = self.cids.peer.len();
+                (RECORD_HEADER_LEN + id + keys.explicit_len(), AEAD_TAG_LEN + usize::from(id > 0))
+            }
             None => (RECORD_HEADER_LEN, 0),
         }
     }
@@ -417,9 +444,9 @@ impl RecordLayer {
         }
         header.sequence = keys.sequence;
         if keys.is_13 {
-            encrypt_13(keys, content_type, record)?;
+            encrypt_13(keys, &self.cids.peer, content_type, record)?;
         } else {
-            encrypt_12(keys, &header, record)?;
+            encrypt_12(keys, &header, &self.cids.peer, record)?;
         }
         keys.sequence += 1;
         Some(header.sequence)
@@ -438,23 +465,52 @@ fn install(all: &mut [Keys; 2], keying: Keying) -> Result<(), CryptoError> {
     first.install(keying)
 }
 
-fn encrypt_12(keys: &Keys, header: &RecordHeader, record: &mut [u8]) -> Option<()> {
-    let (front, rest) = record.split_at_mut_checked(RECORD_HEADER_LEN + keys.explicit_len())?;
+/// The header of a DTLS 1.2 record, and the connection ID in it: "cid_length
+/// bytes long, as agreed" (RFC 9146, Section 4), if its type says so.
+fn parse_12(record: &[u8], connection_id: usize) -> Option<(RecordHeader, &[u8])> {
+    let (id, length) = match record.first() {
+        Some(&first) if ContentType(first) == ContentType::TLS12_CID => {
+            let (_, rest) = record.split_at_checked(RECORD_HEADER_LEN - 2)?;
+            let (id, rest) = rest.split_at_checked(connection_id)?;
+            (id, *rest.first_chunk()?)
+        }
+        _ => (&[][..], *record.get(RECORD_HEADER_LEN - 2..)?.first_chunk()?),
+    };
+    let header = RecordHeader::parse(&mut Reader::new(record)).ok()?;
+    Some((RecordHeader { length: u16::from_be_bytes(length), ..header }, id))
+}
+
+/// "the receiving implementation scans the field from the end toward the
+/// beginning until it finds a non-zero octet": the content type, and how many
+/// octets of content are in front of it.
+fn split_inner(inner: &[u8]) -> (ContentType, usize) {
+    let end = inner.iter().rposition(|octet| *octet != 0).unwrap_or(0);
+    (ContentType(inner.get(end).copied().unwrap_or(0)), end)
+}
+
+fn encrypt_12(keys: &Keys, header: &RecordHeader, id: &Cid, record: &mut [u8]) -> Option<()> {
+    let (front, rest) = record.split_at_mut_checked(RECORD_HEADER_LEN + id.len() + keys.explicit_len())?;
+    let length = u16::try_from(keys.explicit_len() + rest.len()).ok()?;
+    let mut header = RecordHeader { length, ..*header };
+    let (body, tag_room) = rest.split_last_chunk_mut::<AEAD_TAG_LEN>()?;
+    if !id.is_empty() {
+        *body.last_mut()? = core::mem::replace(&mut header.content_type, ContentType::TLS12_CID).0;
+    }
     let mut w = Writer::new(front);
-    header.emit(&mut w).ok()?;
+    header.emit_with(&mut w, id.as_slice()).ok()?;
     if keys.explicit_len() > 0 {
         w.u64(header.epoch_and_sequence()).ok()?;
     }
-    let (body, tag_room) = rest.split_last_chunk_mut::<AEAD_TAG_LEN>()?;
-    let aad = additional_data(header, body.len())?;
-    *tag_room = keys.aead.seal(&keys.nonce_12(header), &aad, body).ok()?;
+    let mut aad = [0; MAX_AAD];
+    let aad = additional_data(&header, id, body.len(), &mut aad)?;
+    *tag_room = keys.aead.seal(&keys.nonce_12(&header), aad, body).ok()?;
     Some(())
 }
 
-fn encrypt_13(keys: &Keys, content_type: ContentType, record: &mut [u8]) -> Option<()> {
-    let (front, rest) = record.split_at_mut_checked(UnifiedHeader::LEN)?;
+fn encrypt_13(keys: &Keys, id: &Cid, content_type: ContentType, record: &mut [u8]) -> Option<()> {
+    let (front, rest) = record.split_at_mut_checked(UnifiedHeader::LEN + id.len())?;
     let length = u16::try_from(rest.len()).ok()?;
-    UnifiedHeader::emit(&mut Writer::new(front), keys.epoch, &[], keys.sequence, length).ok()?;
+    UnifiedHeader::emit(&mut Writer::new(front), keys.epoch, id.as_slice(), keys.sequence, length).ok()?;
     let (inner, tag_room) = rest.split_last_chunk_mut::<AEAD_TAG_LEN>()?;
     *inner.last_mut()? = content_type.0;
     *tag_room = keys.aead.seal(&keys.nonce_13(keys.sequence), front, inner).ok()?;
@@ -471,8 +527,8 @@ fn decrypt_13<'a>(keys: &Keys, sequence: u64, front: &[u8], body: &'a mut [u8]) 
     Some(inner)
 }
 
-/// Decrypts the content of a DTLS 1.2 record in place; returns its length.
-fn decrypt_12(keys: &Keys, header: &RecordHeader, body: &mut [u8]) -> Option<usize> {
+/// Decrypts the content of a DTLS 1.2 record in place; returns it.
+fn decrypt_12<'a>(keys: &Keys, header: &RecordHeader, id: &Cid, body: &'a mut [u8]) -> Option<&'a mut [u8]> {
     let (explicit, rest) = body.split_at_mut_checked(keys.explicit_len())?;
     let mut nonce = keys.nonce_12(header);
     // The peer's explicit nonce need not be its record number.
@@ -480,21 +536,43 @@ fn decrypt_12(keys: &Keys, header: &RecordHeader, body: &mut [u8]) -> Option<usi
         *to = *from;
     }
     let (content, tag) = rest.split_last_chunk_mut::<AEAD_TAG_LEN>()?;
-    let aad = additional_data(header, content.len())?;
-    keys.aead.open(&nonce, &aad, content, tag).ok()?;
-    Some(content.len())
+    let mut aad = [0; MAX_AAD];
+    let aad = additional_data(header, id, content.len(), &mut aad)?;
+    keys.aead.open(&nonce, aad, content, tag).ok()?;
+    Some(content)
 }
 
+/// Octets of additional data, with the longest connection ID.
+const MAX_AAD: usize = 8 + 3 + 2 + 8 + MAX_CONNECTION_ID + 2;
+
 /// "additional_data = seq_num + TLSCompressed.type + TLSCompressed.version +
-/// TLSCompressed.length;" with the epoch in front of the sequence number.
-fn additional_data(header: &RecordHeader, content: usize) -> Option<[u8; 13]> {
-    let mut aad = [0; 13];
-    let mut w = Writer::new(&mut aad);
-    w.u64(header.epoch_and_sequence()).ok()?;
-    w.u8(header.content_type.0).ok()?;
-    w.u16(header.version).ok()?;
+/// TLSCompressed.length;" with the epoch in front of the sequence number; and
+/// with a connection ID, "seq_num_placeholder + tls12_cid + cid_length +
+/// tls12_cid + DTLSCiphertext.version + epoch + sequence_number + cid +
+/// length_of_DTLSInnerPlaintext" (RFC 9146, Section 5.3).
+fn additional_data<'a>(
+    header: &RecordHeader,
+    id: &Cid,
+    content: usize,
+    room: &'a mut [u8; MAX_AAD],
+) -> Option<&'a [u8]> {
+    let mut w = Writer::new(room);
+    if id.is_empty() {
+        w.u64(header.epoch_and_sequence()).ok()?;
+        w.u8(header.content_type.0).ok()?;
+        w.u16(header.version).ok()?;
+    } else {
+        w.u64(u64::MAX).ok()?;
+        w.u8(ContentType::TLS12_CID.0).ok()?;
+        w.u8(u8::try_from(id.len()).ok()?).ok()?;
+        w.u8(ContentType::TLS12_CID.0).ok()?;
+        w.u16(header.version).ok()?;
+        w.u64(header.epoch_and_sequence()).ok()?;
+        w.bytes(id.as_slice()).ok()?;
+    }
     w.u16(u16::try_from(content).ok()?).ok()?;
-    Some(aad)
+    let len = w.len();
+    room.get(..len)
 }
 
 #[cfg(test)]

@@ -73,6 +73,7 @@ impl Machine {
             return Err(failure);
         }
         self.srtp_profile = self.choose_srtp_profile(&hello.extensions)?;
+        self.settle_connection_ids(&hello.extensions)?;
         self.client_random = hello.random;
         self.version = Some(ProtocolVersion::DTLS_1_2);
         self.suite = Some(suite);
@@ -156,6 +157,7 @@ impl Machine {
             extensions: Extensions::default(),
         };
         let srtp_profile = self.srtp_profile;
+        let connection_id = self.agreed_connection_id();
         let write = |w: &mut Writer<'_>| -> Result<(), ShortBuffer> {
             hello.emit_head(w)?;
             let extensions = w.open16()?;
@@ -172,6 +174,7 @@ impl Machine {
                     w.u8(0)
                 })?;
             }
+            Self::connection_id_extension(connection_id, w)?;
             w.close(extensions)
         };
         self.push(HandshakeType::SERVER_HELLO, 0, write)

@@ -69,6 +69,7 @@ impl Machine {
         }
         self.group = shared.ok_or(failure)?;
         self.srtp_profile = self.choose_srtp_profile(&hello.extensions)?;
+        self.settle_connection_ids(&hello.extensions)?;
         let peer = shares.get(self.group).ok_or(failure)?;
         let peer = Share::from_slice(peer).map_err(|_| ILLEGAL)?;
         let job = Job::Respond { group: self.group, peer, rng: env.rng.fork() };
@@ -137,13 +138,15 @@ impl Machine {
     pub(super) fn agreed_with_client_13(&mut self, share: &Share, shared: &KxShared) -> Result<(), Error> {
         self.begin_flight();
         let (random, group) = (self.server_random, self.group);
+        let connection_id = self.agreed_connection_id();
         self.push_hello(random, |w| {
             extension(w, ExtensionType::KEY_SHARE, |w| {
                 w.u16(group.0)?;
                 let open = w.open16()?;
                 w.bytes(share)?;
                 w.close(open)
-            })
+            })?;
+            Self::connection_id_extension(connection_id, w)
         })?;
         self.install_handshake_keys(shared)?;
         let srtp_profile = self.srtp_profile;

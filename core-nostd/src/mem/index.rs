@@ -148,7 +148,12 @@ impl KeyedHash {
 
     /// The hash of a text.
     pub fn text(&self, text: &str) -> u64 {
-        self.words(text.as_bytes().chunks(8).map(|chunk| {
+        self.octets(text.as_bytes())
+    }
+
+    /// The hash of octets.
+    pub fn octets(&self, octets: &[u8]) -> u64 {
+        self.words(octets.chunks(8).map(|chunk| {
             chunk.iter().fold(chunk.len() as u64, |word, octet| word.rotate_left(8) ^ u64::from(*octet))
         }))
     }

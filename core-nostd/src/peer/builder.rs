@@ -173,6 +173,7 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
             max_version: settings.dtls_max_version,
             mtu: settings.mtu,
             hello_verify: settings.dtls_hello_verify,
+            connection_id: settings.dtls_connection_id,
             defer_operations: settings.defer_public_key_operations,
             ..dtls::Config::new(provider, certificate)
         };

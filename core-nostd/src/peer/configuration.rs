@@ -1,6 +1,6 @@
 //! What a peer connection is told at construction.
 
-use crate::dtls::{Certificate, ProtocolVersion};
+use crate::dtls::{Certificate, Cid, ProtocolVersion};
 use crate::env::EcnCodepoint;
 use crate::peer::mdns::MulticastDnsMode;
 use crate::peer::state::state;
@@ -146,6 +146,14 @@ pub struct SettingEngine {
     /// Whether a DTLS server asks for a cookie first. ICE has already
     /// validated the peer's address, so it need not.
     pub dtls_hello_verify: bool,
+    /// The connection ID by which the peer's records find this connection
+    /// whichever address they come from, if the peer is willing (RFC 9146;
+    /// RFC 9147, Section 9). [`Cid::EMPTY`] to have none, but put the peer's
+    /// into what is sent. Browsers do not use it, and the default is not to.
+    ///
+    /// What is read from another address is delivered when it is authentic;
+    /// where to send is still for ICE alone to say.
+    pub dtls_connection_id: Option<Cid>,
     /// Whether public-key operations are left to the caller, see
     /// [`RTCPeerConnection::pending_operation`](crate::peer::RTCPeerConnection::pending_operation).
     pub defer_public_key_operations: bool,
@@ -176,6 +184,7 @@ impl Default for SettingEngine {
             dtls_min_version: ProtocolVersion::DTLS_1_2,
             dtls_max_version: ProtocolVersion::DTLS_1_3,
             dtls_hello_verify: false,
+            dtls_connection_id: None,
             defer_public_key_operations: false,
             sctp_max_message_size: 256 * 1024,
             sctp_zero_checksum: true,

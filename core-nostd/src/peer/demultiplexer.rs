@@ -1,7 +1,9 @@
 //! Many connections on one socket, or on one listener: whose is a datagram?
 
+use crate::dtls::Cid;
 use crate::env::{Rng, TransportContext};
 use crate::mem::{FixedVec, Found, Index, KeyedHash, OutOfMemory};
+use crate::wire::dtls::peek_connection_id;
 use crate::wire::stun;
 
 /// The longest ufrag that is told apart.
@@ -33,6 +35,7 @@ impl DemultiplexerLimits {
         FixedVec::<Slot>::heap_bytes(self.connections)
             + FixedVec::<Option<Path>>::heap_bytes(self.connections * self.paths)
             + Index::heap_bytes(self.connections * UFRAGS)
+            + Index::heap_bytes(self.connections)
             + Index::heap_bytes(self.connections * self.paths)
     }
 }
@@ -61,6 +64,9 @@ pub enum DemultiplexerError {
     Full,
     /// The ufrag is another connection's, or longer than 32 octets.
     Ufrag,
+    /// The DTLS connection ID is another connection's, or empty, or not as
+    /// long as those of the others.
+    Cid,
     /// There is no such connection.
     Unknown,
 }
@@ -70,6 +76,9 @@ impl core::fmt::Display for DemultiplexerError {
         f.write_str(match self {
             Self::Full => "the demultiplexer has as many connections as its limits allow",
             Self::Ufrag => "the ufrag is another connection's, or longer than 32 octets",
+            Self::Cid => {
+                "the DTLS connection ID is another connection's, or empty, or not as long as the others"
+            }
             Self::Unknown => "the demultiplexer has no such connection",
         })
     }
@@ -83,6 +92,8 @@ impl core::error::Error for DemultiplexerError {}
 pub struct DemultiplexerCounters {
     /// Datagrams that a ufrag told apart.
     pub by_ufrag: u64,
+    /// Datagrams that a DTLS connection ID told apart.
+    pub by_cid: u64,
     /// Datagrams that their path told apart.
     pub by_path: u64,
     /// Datagrams of nobody.
@@ -94,8 +105,9 @@ pub struct DemultiplexerCounters {
 /// Hands a datagram to its connection in constant time, however many there
 /// are.
 ///
-/// Binding requests carry the ufrag of whom they are for; everything else is
-/// told apart by the path along which that connection was reached before. The
+/// Binding requests carry the ufrag of whom they are for, and records of DTLS
+/// a connection ID where that was agreed on; everything else is told apart by
+/// the path along which that connection was reached before. The
 /// loop around many connections, for each datagram:
 ///
 /// 1. [`route`](Self::route) says whose it is; nobody's is dropped;
@@ -126,6 +138,9 @@ pub struct Demultiplexer {
     paths: FixedVec<Option<Path>>,
     by_ufrag: Index,
     by_path: Index,
+    by_cid: Index,
+    /// How long connection IDs are; 0 before the first.
+    cid_len: usize,
     counters: DemultiplexerCounters,
 }
 
@@ -137,6 +152,7 @@ struct Slot {
     used: bool,
     next_free: Option<u32>,
     ufrags: [Option<Ufrag>; UFRAGS],
+    cid: Option<Cid>,
     /// Which path is forgotten next.
     oldest: u16,
 }
@@ -165,6 +181,8 @@ impl Demultiplexer {
             paths,
             by_ufrag: Index::new(limits.connections * UFRAGS)?,
             by_path: Index::new(all_paths)?,
+            by_cid: Index::new(limits.connections)?,
+            cid_len: 0,
             counters: DemultiplexerCounters::default(),
         })
     }
@@ -230,6 +248,31 @@ impl Demultiplexer {
         Ok(())
     }
 
+    /// Tells of the connection ID that a connection has in
+    /// [`SettingEngine::dtls_connection_id`](super::SettingEngine::dtls_connection_id).
+    /// Records do not say how long theirs is: those of all connections have to
+    /// be of one length.
+    ///
+    /// # Errors
+    /// [`DemultiplexerError`].
+    pub fn set_cid(&mut self, id: ConnectionId, cid: Cid) -> Result<(), DemultiplexerError> {
+        let slot = self.slot(id).ok_or(DemultiplexerError::Unknown)?;
+        if slot.cid == Some(cid) {
+            return Ok(());
+        }
+        let fits = self.cid_len == 0 || self.cid_len == cid.len();
+        if cid.is_empty() || !fits || self.find_cid(cid.as_slice()).number.is_some() {
+            return Err(DemultiplexerError::Cid);
+        }
+        self.forget_cid(id);
+        self.cid_len = cid.len();
+        if let Some(slot) = self.slots.get_mut(id.index()) {
+            slot.cid = Some(cid);
+        }
+        self.by_cid.insert(self.hash.octets(cid.as_slice()), id.index);
+        Ok(())
+    }
+
     /// Forgets a connection. What still comes for it is nobody's.
     pub fn remove(&mut self, id: ConnectionId) {
         if self.slot(id).is_none() {
@@ -238,6 +281,7 @@ impl Demultiplexer {
         for place in 0..self.paths_each {
             self.forget_path(id.index() * self.paths_each + place);
         }
+        self.forget_cid(id);
         for place in 0..UFRAGS {
             let slot = self.slots.get_mut(id.index());
             if let Some(ufrag) = slot.and_then(|s| s.ufrags.get_mut(place)?.take()) {
@@ -252,7 +296,8 @@ impl Demultiplexer {
     }
 
     /// Whose a datagram is: by the ufrag that it names, if it is a Binding
-    /// request, else by the path along which it came. Nothing is believed yet.
+    /// request; by the connection ID, if it is a record with one that is known;
+    /// else by the path along which it came. Nothing is believed yet.
     pub fn route(&mut self, transport: &TransportContext, datagram: &[u8]) -> Option<ConnectionId> {
         if let Some(ufrag) = stun::peek_local_ufrag(datagram) {
             let found = self.find_ufrag(ufrag);
@@ -260,6 +305,16 @@ impl Demultiplexer {
             if let Some(number) = found.number {
                 self.counters.by_ufrag += 1;
                 return self.id(number / UFRAGS as u32);
+            }
+        }
+        if self.cid_len > 0
+            && let Some(cid) = peek_connection_id(datagram, self.cid_len)
+        {
+            let found = self.find_cid(cid);
+            self.counters.probes += u64::from(found.probes);
+            if let Some(index) = found.number {
+                self.counters.by_cid += 1;
+                return self.id(index);
             }
         }
         let key = *transport;
@@ -380,6 +435,20 @@ impl Demultiplexer {
         self.by_ufrag.remove(self.hash.text(ufrag), |n| n == number);
     }
 
+    fn find_cid(&self, cid: &[u8]) -> Found {
+        let is_cid = |index: u32| {
+            let own = self.slots.get(index as usize).and_then(|s| s.cid.as_ref());
+            own.is_some_and(|own| own.as_slice() == cid)
+        };
+        self.by_cid.find(self.hash.octets(cid), is_cid)
+    }
+
+    fn forget_cid(&mut self, id: ConnectionId) {
+        if let Some(cid) = self.slots.get_mut(id.index()).and_then(|s| s.cid.take()) {
+            self.by_cid.remove(self.hash.octets(cid.as_slice()), |n| n == id.index);
+        }
+    }
+
     fn find_path(&self, key: &TransportContext) -> Found {
         let is_key =
             |n: u32| self.paths.get(n as usize).copied().flatten().is_some_and(|p| p.key.same_path(key));
@@ -437,6 +506,35 @@ mod tests {
         assert_eq!(demux.add(&"x".repeat(33)), Err(DemultiplexerError::Ufrag));
         let counters = demux.counters();
         assert_eq!((counters.by_ufrag, counters.by_path, counters.unknown), (2, 2, 3));
+    }
+
+    #[test]
+    fn a_record_with_a_connection_id_is_found_from_anywhere() {
+        let mut demux = demux(4, 2);
+        let (a, b) = (demux.add("aaaa").unwrap(), demux.add("bbbb").unwrap());
+        let cid = |octets: &[u8]| Cid::new(octets).unwrap();
+        demux.set_cid(a, cid(b"id-a")).unwrap();
+        assert_eq!(demux.set_cid(b, cid(b"id-a")), Err(DemultiplexerError::Cid));
+        assert_eq!(demux.set_cid(b, cid(b"abc")), Err(DemultiplexerError::Cid));
+        assert_eq!(demux.set_cid(b, Cid::EMPTY), Err(DemultiplexerError::Cid));
+        demux.set_cid(b, cid(b"id-b")).unwrap();
+        let (p, q) = (path("198.51.100.1:1"), path("198.51.100.1:2"));
+        demux.learn(b, &p, true);
+        // The C bit of the unified header, and tls12_cid.
+        let record_13 = *b"\x3fid-a....";
+        let record_12 = *b"\x19\xfe\xfd\0\x01\0\0\0\0\0\x07id-a\0\0";
+        for record in [&record_13[..], &record_12] {
+            assert_eq!(demux.route(&q, record), Some(a));
+            assert_eq!(demux.route(&p, record), Some(a), "by its ID rather than its path");
+            for cut in 0..record.len() {
+                demux.route(&q, &record[..cut]);
+            }
+        }
+        assert_eq!(demux.route(&q, b"\x3fid-c...."), None);
+        assert_eq!(demux.route(&p, b"\x3fid-c...."), Some(b), "of nobody: by its path");
+        demux.remove(a);
+        assert_eq!(demux.route(&q, &record_13), None);
+        assert_eq!((demux.by_cid.len(), demux.route(&q, b"\x3fid-b....")), (1, Some(b)));
     }
 
     #[test]

@@ -48,7 +48,10 @@ impl RTCPeerConnection {
     /// another path may be the peer's, whose checks are a little behind; it
     /// is kept, and not looked at before the path is validated.
     fn handle_dtls(&mut self, transport: &TransportContext, datagram: &mut [u8]) {
-        if !self.ice.is_validated(transport) {
+        if self.ice.is_validated(transport) {
+            self.ice.note_received(self.now, transport, datagram.len());
+            self.counters.ecn.count(transport.ecn);
+        } else if !self.dtls.has_own_connection_id(datagram) {
             let kept = self.held.is_none_or(|path| path.same_path(transport))
                 && self.ice.is_expected(transport)
                 && self.dtls.hold(datagram);
@@ -59,8 +62,10 @@ impl RTCPeerConnection {
             }
             return;
         }
-        self.ice.note_received(self.now, transport, datagram.len());
-        self.counters.ecn.count(transport.ecn);
+        // "datagrams that pass the DTLS cryptographic verification procedures
+        // but do not trigger a change of peer address are still valid DTLS
+        // records and are still to be passed to the application" (RFC 9146,
+        // Section 6).
         let mut records = Records::new(datagram);
         let env = &mut Env::new(self.now, &mut self.rng);
         while let Some(data) = self.dtls.handle_read(env, &mut records) {

@@ -1,5 +1,6 @@
 //! Two associations, a link between them, and a clock that jumps.
 
+mod connection_id;
 mod flips;
 mod rekey;
 mod schedules;

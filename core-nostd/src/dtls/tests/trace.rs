@@ -64,7 +64,7 @@ fn every_record_opens_and_is_sealed_alike_and_each_finished_is_right() {
     let trace = trace();
     let layers = ["client->server", "server->client"].map(|direction| {
         let (mut reader, mut writer) =
-            (RecordLayer::new(&PROVIDER).unwrap(), RecordLayer::new(&PROVIDER).unwrap());
+            (RecordLayer::new(&PROVIDER, None).unwrap(), RecordLayer::new(&PROVIDER, None).unwrap());
         for (secret, _, epoch) in SECRETS {
             if secret.starts_with("CLIENT") == (direction == "client->server") {
                 reader.install_read(keying(&trace, secret, epoch)).unwrap();

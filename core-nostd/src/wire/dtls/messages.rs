@@ -282,6 +282,58 @@ impl<'a> CertificateVerify<'a> {
     }
 }
 
+/// A NewConnectionId (RFC 9147, Section 9).
+///
+/// ```text
+///  ConnectionId cids<0..2^16-1>;
+///  ConnectionIdUsage usage;     cid_immediate(0), cid_spare(1)
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewConnectionId<'a> {
+    /// IDs, each behind its length of one octet.
+    ids: &'a [u8],
+    /// Whether one of them is to be used from now on.
+    pub is_immediate: bool,
+}
+
+impl<'a> NewConnectionId<'a> {
+    const SPARE: u8 = 1;
+
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(body);
+        let ids = r.vec16()?;
+        let usage = r.u8()?;
+        r.finish()?;
+        let mut each = Reader::new(ids);
+        while !each.is_empty() {
+            each.vec8()?;
+        }
+        if usage > Self::SPARE {
+            return Err(Malformed);
+        }
+        Ok(Self { ids, is_immediate: usage == 0 })
+    }
+
+    /// The IDs, in the order of the sender's preference.
+    pub fn ids(&self) -> impl Iterator<Item = &'a [u8]> {
+        let mut r = Reader::new(self.ids);
+        core::iter::from_fn(move || r.vec8().ok())
+    }
+
+    /// Writes the body of one without any IDs.
+    ///
+    /// # Errors
+    /// [`ShortBuffer`].
+    pub fn emit_none(w: &mut Writer<'_>) -> Result<(), ShortBuffer> {
+        w.u16(0)?;
+        w.u8(Self::SPARE)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,8 +12,8 @@ pub use extension::{ExtensionType, Extensions, KeyShareEntry, KeyShares, list16}
 pub use handshake::{Fragment, HANDSHAKE_HEADER_LEN, HandshakeHeader, HandshakeType};
 pub use hello::{ClientHello, HELLO_RETRY_REQUEST, HelloVerifyRequest, RANDOM_LEN, ServerHello};
 pub use messages::{
-    Ack, CertificateChain, CertificateRequest, CertificateVerify, ClientKeyExchange, ServerKeyExchange,
-    parse_certificate_request_13,
+    Ack, CertificateChain, CertificateRequest, CertificateVerify, ClientKeyExchange, NewConnectionId,
+    ServerKeyExchange, parse_certificate_request_13,
 };
 pub use record::{ContentType, RECORD_HEADER_LEN, RecordHeader};
 pub use unified::{MAX_CONNECTION_ID, UnifiedHeader, reconstruct};
@@ -66,6 +66,20 @@ impl AlertDescription {
     pub const UNSUPPORTED_EXTENSION: Self = Self(110);
     /// A certificate was required and not sent.
     pub const CERTIFICATE_REQUIRED: Self = Self(116);
+}
+
+/// The connection ID of the first record of a datagram, when it has one and
+/// IDs are `len` octets long.
+pub fn peek_connection_id(datagram: &[u8], len: usize) -> Option<&[u8]> {
+    let first = *datagram.first()?;
+    let at = if ContentType(first) == ContentType::TLS12_CID {
+        RECORD_HEADER_LEN - 2
+    } else if UnifiedHeader::begins(datagram) && UnifiedHeader::has_connection_id(first) {
+        1
+    } else {
+        return None;
+    };
+    datagram.get(at..at + len).filter(|id| !id.is_empty())
 }
 
 #[cfg(test)]

@@ -20,6 +20,9 @@ impl ContentType {
     pub const HANDSHAKE: Self = Self(22);
     /// application_data.
     pub const APPLICATION_DATA: Self = Self(23);
+    /// tls12_cid (RFC 9146, Section 4): the header has a connection ID, and the
+    /// real type is encrypted with the content.
+    pub const TLS12_CID: Self = Self(25);
     /// ack (RFC 9147, Section 7).
     pub const ACK: Self = Self(26);
 }
@@ -68,10 +71,19 @@ impl RecordHeader {
     /// # Errors
     /// [`ShortBuffer`].
     pub fn emit(&self, w: &mut Writer<'_>) -> Result<(), ShortBuffer> {
+        self.emit_with(w, &[])
+    }
+
+    /// Writes the header with a connection ID in it (RFC 9146, Section 4).
+    ///
+    /// # Errors
+    /// [`ShortBuffer`].
+    pub fn emit_with(&self, w: &mut Writer<'_>, connection_id: &[u8]) -> Result<(), ShortBuffer> {
         w.u8(self.content_type.0)?;
         w.u16(self.version)?;
         w.u16(self.epoch)?;
         w.u48(self.sequence)?;
+        w.bytes(connection_id)?;
         w.u16(self.length)
     }
 

@@ -2,8 +2,8 @@
 
 use crate::wire::{Malformed, Reader, ShortBuffer, Writer};
 
-/// The longest connection id that is used here.
-pub const MAX_CONNECTION_ID: usize = 16;
+/// The longest connection ID that is used here, in octets.
+pub const MAX_CONNECTION_ID: usize = 20;
 
 /// The header in front of a protected record.
 ///
@@ -49,6 +49,11 @@ impl<'a> UnifiedHeader<'a> {
     /// Whether `record` begins like one with such a header.
     pub fn begins(record: &[u8]) -> bool {
         record.first().is_some_and(|first| first & 0b1110_0000 == FIXED)
+    }
+
+    /// Whether a record whose first octet this is has a connection ID.
+    pub const fn has_connection_id(first: u8) -> bool {
+        first & CONNECTION_ID != 0
     }
 
     /// Reads the header at the front of `datagram`; a record without a length
