@@ -1,4 +1,5 @@
 // Finds the browsers of this machine and starts them headless.
+import { execFileSync } from "node:child_process";
 import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -31,11 +32,15 @@ export function find(browser) {
 // shipped: host candidates are mDNS names), or one of these with plain
 // addresses and something switched off: "classical" (no post-quantum key
 // exchange), "dtls-1.2" (no later version; Chromium has no such switch).
-export async function launch(browser, addresses, extra = []) {
+// With `ca` and `address` the authority in that file is trusted. Firefox has it
+// in its profile, and takes every name to be at that address; Chromium believes
+// any certificate then.
+export async function launch(browser, addresses, { ca, address } = {}) {
   const executablePath = find(browser);
   if (!executablePath) throw new Error(`no ${browser} found on PATH (tried ${NAMES[browser].join(", ")})`);
   const userDataDir = mkdtempSync(join(tmpdir(), `rig-${browser}-`));
-  const options = browser === "chromium" ? chromium(addresses, extra) : firefox(addresses);
+  const options = browser === "chromium" ? chromium(addresses, address) : firefox(addresses, address);
+  if (ca && browser === "firefox") trust(userDataDir, ca);
   const handle = await puppeteer.launch({
     browser: browser === "chromium" ? "chrome" : "firefox",
     executablePath,
@@ -68,7 +73,14 @@ export async function launch(browser, addresses, extra = []) {
   };
 }
 
-function chromium(addresses, extra) {
+// Puts an authority into the certificates of a profile.
+function trust(profile, ca) {
+  const database = ["-d", `sql:${profile}`];
+  execFileSync("certutil", ["-N", "--empty-password", ...database]);
+  execFileSync("certutil", ["-A", "-n", "rig authority", "-t", "C,,", "-i", ca, ...database]);
+}
+
+function chromium(addresses, address) {
   const args = [
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -82,15 +94,17 @@ function chromium(addresses, extra) {
   if (addresses !== "default") off.push("WebRtcHideLocalIpsWithMdns");
   if (addresses === "classical") off.push("WebRtcPqcForDtls");
   if (off.length > 0) args.push(`--disable-features=${off.join(",")}`);
-  return { args: [...args, ...extra] };
+  if (address) args.push("--ignore-certificate-errors");
+  return { args };
 }
 
-function firefox(addresses) {
+function firefox(addresses, address) {
   return {
     extraPrefsFirefox: {
       "media.peerconnection.ice.obfuscate_host_addresses": addresses === "default",
       ...(addresses === "classical" && { "media.webrtc.enable_pq_hybrid_kex": false }),
       ...(addresses === "dtls-1.2" && { "media.peerconnection.dtls.version.max": 0x0303 }),
+      ...(address && { "network.dns.forceResolve": address }),
       "dom.min_background_timeout_value": 4,
       "dom.timeout.enable_budget_timer_throttling": false,
     },

@@ -5,6 +5,7 @@
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { launch } from "../browsers/browser.mjs";
+import { urlFor } from "../browsers/certificates.mjs";
 import { Example } from "../browsers/example.mjs";
 import { post } from "../browsers/signal.mjs";
 
@@ -66,8 +67,21 @@ class Native {
     return { digest: /[0-9a-f]{64}/.exec(line)?.[0] };
   }
 
+  async seen() {
+    return { seen: this.example.lines.seen };
+  }
+
   async line({ pattern, ms }) {
     return { line: await this.example.waitLine(new RegExp(pattern), ms) };
+  }
+
+  // Stands still for a while, as a machine does that sleeps: when it goes on,
+  // its clock has jumped.
+  async sleep({ ms }) {
+    this.example.child.kill("SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    this.example.child.kill("SIGCONT");
+    return {};
   }
 
   tail() {
@@ -81,8 +95,9 @@ class Native {
 
 class Browser {
   async #start() {
-    this.browser = await launch(options.kind, "plain");
+    this.browser = await launch(options.kind, "plain", { ca: options.ca, address: options.server });
     this.page = await this.browser.page();
+    const servers = options.servers?.map((url) => urlFor(options.kind, url));
     await this.page.evaluate((servers, relayOnly) => {
       const iceServers = (servers ?? []).map((urls) => ({ urls, username: "user", credential: "secret" }));
       const pc = new RTCPeerConnection({ iceServers, iceTransportPolicy: relayOnly ? "relay" : "all" });
@@ -100,7 +115,7 @@ class Browser {
         }
         return pc.localDescription.sdp;
       };
-    }, options.servers, options.relayOnly ?? false);
+    }, servers, options.relayOnly ?? false);
   }
 
   async offer() {

@@ -153,6 +153,33 @@ export class Net {
     return { space, address: `10.${number}.1.2` };
   }
 
+  // A second interface of a host of `open`'s, which leads outside as soon as
+  // the first does not.
+  second(host, number) {
+    this.#link(this.core, `p${number}`, host.space, "spare");
+    run("ip", "-n", this.core, "link", "set", `p${number}`, "master", "br0");
+    this.#address(host.space, "spare", `${WIDE}.${number}/24`);
+    run("ip", "-n", host.space, "route", "add", "default", "via", `${WIDE}.254`, "dev", "spare", "metric", "9");
+    return `${WIDE}.${number}`;
+  }
+
+  unplug(host) {
+    run("ip", "-n", host.space, "link", "del", "wan");
+  }
+
+  // What goes out at most, in Mbit/s.
+  limit(host, rate, devices) {
+    for (const device of devices) {
+      this.in(host.space, ..."tc qdisc add dev".split(" "), device, ...`root tbf rate ${rate}mbit burst 64k latency 60ms`.split(" "));
+    }
+  }
+
+  // From now on nothing of UDP comes from that address.
+  cut(space, from) {
+    const rule = `ip saddr ${from} meta l4proto udp drop`;
+    this.rules(space, `table inet cut { chain cut { type filter hook input priority 0; ${rule}; }\n}`);
+  }
+
   // Loses so many of a hundred datagrams that come to a host.
   lose(space, percent) {
     const rule = `meta l4proto udp numgen random mod 100 < ${percent} drop`;

@@ -12,8 +12,9 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { certify } from "../browsers/certificates.mjs";
 import { obstacle } from "./net.mjs";
-import { scenarios } from "./scenarios.mjs";
+import { scenarios, SERVER } from "./scenarios.mjs";
 import { table } from "./table.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -45,21 +46,8 @@ const folder = mkdtempSync(join(tmpdir(), "connectivity-"));
 const usage = execFileSync(options.binary, ["--help"], { encoding: "utf8" });
 const takesServers = usage.includes("--ice-server");
 
-const rig = { binary: options.binary, server: options.server, cells: [], ...certificate() };
+const rig = { binary: options.binary, server: options.server, cells: [], folder, ...certify(folder, SERVER) };
 writeFileSync((rig.users = join(folder, "users")), "user:secret\n");
-
-function certificate() {
-  const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
-  const names = "subjectAltName=IP:203.0.113.10";
-  execFileSync(
-    "openssl",
-    ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"].concat([
-      "-subj", "/CN=rig", "-addext", names, "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", cert,
-    ]),
-    { stdio: "ignore" },
-  );
-  return { cert, key, folder };
-}
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 const stopping = new Set();
@@ -102,11 +90,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
 process.on("unhandledRejection", (error) => console.log(`# left behind: ${error?.message ?? error}`));
 
 // Those that mostly wait run beside those that compute.
-const queue = [...found];
-async function work() {
+async function work(queue) {
   for (let next = queue.shift(); next; next = queue.shift()) await attempt(next);
 }
-await Promise.all(Array.from({ length: Math.max(2, cpus().length) }, work));
+const busy = found.filter((scenario) => !scenario.waits);
+const lanes = Array.from({ length: Math.max(2, cpus().length) }, () => busy);
+await Promise.all([found.filter((scenario) => scenario.waits), ...lanes].map(work));
 rmSync(folder, { recursive: true, force: true });
 
 const lines = table(rig.cells);

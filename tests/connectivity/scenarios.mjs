@@ -4,7 +4,7 @@ import { connect, End, Process } from "./ends.mjs";
 import { KINDS, Net } from "./net.mjs";
 import { SIDES } from "./table.mjs";
 
-const SERVER = "203.0.113.10";
+export const SERVER = "203.0.113.10";
 const STUN = `stun:${SERVER}:3478`;
 const UDP = `turn:${SERVER}:3478?transport=udp`;
 const TCP = `turn:${SERVER}:3478?transport=tcp`;
@@ -22,11 +22,11 @@ function network(undo) {
   return { net, servers: net.open("srv", 10, { v6: true }) };
 }
 
-async function coturn(rig, undo, host) {
+async function coturn(rig, undo, host, more = []) {
   const argv = ["turnserver", "-n", "--listening-ip", SERVER, "--relay-ip", SERVER, "--lt-cred-mech"];
   argv.push("--user", "user:secret", "--realm", "rig", "--no-cli", "--no-dtls", "--simple-log");
   argv.push("--log-file", "stdout", "--pidfile", `${rig.folder}/${host.space}.pid`, "--fingerprint");
-  argv.push("--cert", rig.cert, "--pkey", rig.key, "--userdb", `${rig.folder}/${host.space}.db`);
+  argv.push("--cert", rig.cert, "--pkey", rig.key, "--userdb", `${rig.folder}/${host.space}.db`, ...more);
   const server = new Process(host.space, argv);
   undo(() => server.stop("SIGKILL"));
   await server.lines.wait(/DB connection success/, 20_000);
@@ -43,18 +43,24 @@ async function ours(rig, undo, host, more = []) {
 }
 
 function end(rig, undo, host, options) {
-  const started = new End(host, { kind: "native", binary: rig.binary, ca: rig.cert, ...options });
+  const started = new End(host, { kind: "native", binary: rig.binary, ca: rig.ca, server: SERVER, ...options });
   undo(() => started.stop());
   return started;
 }
 
 // Two native ends with a transfer between them, whose digest both tell.
-async function transfer(rig, undo, hosts, options = [{}, {}]) {
-  const [a, b] = hosts.map((host, i) => end(rig, undo, host, { bulk: String(BULK), ...options[i] }));
+// Under it, once half of it is there, something may happen.
+async function transfer(rig, undo, hosts, options = [{}, {}], { octets = BULK, happens } = {}) {
+  const [a, b] = hosts.map((host, i) => end(rig, undo, host, { bulk: String(octets), ...options[i] }));
   const result = await connect(a, b);
-  const [sent, got] = await Promise.all([a.do("digest", { ms: 40_000 }), b.do("digest", { ms: 40_000 })]);
+  if (happens) {
+    await b.do("line", { pattern: "^half of the transfer", ms: 60_000 });
+    await happens(a, b);
+  }
+  const [sent, got] = await Promise.all([a.do("digest", { ms: 60_000 }), b.do("digest", { ms: 60_000 })]);
   expect(sent.digest && sent.digest === got.digest, `sent ${sent.digest}, got ${got.digest}`);
-  return { ...result, ends: [a, b] };
+  const told = (await b.do("line", { pattern: "without a message", ms: 1_000 })).line;
+  return { ...result, ends: [a, b], gap: Number(/(\d+) ms without/.exec(told)[1]) };
 }
 
 function site(net, label, number, side, options) {
@@ -97,10 +103,88 @@ function cell(kind, a, b) {
 const matrix = SIDES.flatMap((a) => SIDES.map((b) => cell("native", a, b)));
 const browsers = [
   ...Object.keys(KINDS).map((side) => cell("chromium", side, "port-restricted")),
-  ...["full cone", "symmetric"].map((side) => cell("firefox", side, "port-restricted")),
+  ...Object.keys(KINDS).map((side) => cell("firefox", side, "port-restricted")),
 ];
 
+// The transfer goes from the offerer to the answerer, and the one or the other
+// moves under it.
+const roams = ["offerer", "answerer"].map((who, mover) => ({
+  name: `roam/${who}`,
+  async run(rig, undo) {
+    const { net } = network(undo);
+    const hosts = [net.open("a", 21), net.open("b", 31)];
+    const there = net.second(hosts[mover], 41);
+    net.limit(hosts[0], 40, mover === 0 ? ["wan", "spare"] : ["wan"]);
+    const options = [0, 1].map((i) => ({ args: i === mover ? ["--roam"] : [] }));
+    const happens = () => net.unplug(hosts[mover]);
+    const result = await transfer(rig, undo, hosts, options, { octets: 16 * 1_048_576, happens });
+    const { line } = await result.ends[mover].do("line", { pattern: `path ${there.replaceAll(".", "\\.")}:`, ms: 1_000 });
+    return `16 MiB whole, ${result.gap} ms without a message, ${line.replace(/^peer \d+: /, "")}`;
+  },
+}));
+
+const answering = [["chromium", "symmetric"], ["firefox", "symmetric"], ["chromium", "full cone"]].map(([kind, side]) => ({
+  name: `answerer/${kind}/${side}`,
+  async run(rig, undo) {
+    const { net, servers } = network(undo);
+    await coturn(rig, undo, servers);
+    const hosts = [site(net, "a", 21, "port-restricted"), site(net, "b", 31, side)];
+    const list = { servers: [side === "symmetric" ? UDP : STUN] };
+    const offerer = end(rig, undo, hosts[0], list);
+    const result = await connect(offerer, end(rig, undo, hosts[1], { kind, ...list }), 45_000);
+    expect(isRelayed(result) === (side === "symmetric"), describe(result));
+    return describe(result);
+  },
+}));
+
+const unblocked = ["chromium", "firefox"].flatMap((kind) =>
+  [["tcp", TCP], ["tls", TLS]].map(([name, url]) => ({
+    name: `udp-blocked/${kind}-${name}`,
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await coturn(rig, undo, servers);
+      const blocked = net.behind("a", 21, ["port-restricted"], { noUdp: true });
+      const browser = end(rig, undo, blocked, { kind, servers: [url] });
+      const result = await connect(browser, end(rig, undo, site(net, "b", 31, "port-restricted"), { servers: [UDP] }), 45_000);
+      expect(isRelayed(result), describe(result));
+      return describe(result);
+    },
+  })),
+);
+
 const others = [
+  ...roams,
+  ...answering,
+  ...unblocked,
+  {
+    // The direct way is cut once it is in use; what is left is a relay.
+    name: "path-dies",
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await coturn(rig, undo, servers);
+      const hosts = [net.open("a", 21), net.open("b", 31)];
+      net.limit(hosts[0], 40, ["wan"]);
+      const list = { servers: [UDP] };
+      const happens = () => hosts.forEach((host, i) => net.cut(host.space, hosts[1 - i].address));
+      const result = await transfer(rig, undo, hosts, [list, list], { octets: 8 * 1_048_576, happens });
+      expect(!isRelayed(result), describe(result));
+      const { local, remote } = await result.ends[0].do("path");
+      expect([local, remote].some((end) => end.startsWith(`${SERVER}:`)), `${local} to ${remote}`);
+      return `${describe(result)}, then relayed; whole, ${result.gap} ms without a message`;
+    },
+  },
+  ...["offerer", "answerer"].map((who, sleeper) => ({
+    name: `clock-jumps/${who}`,
+    waits: true,
+    async run(rig, undo) {
+      const { net } = network(undo);
+      const hosts = [net.open("a", 21), net.open("b", 31)];
+      net.limit(hosts[0], 40, ["wan"]);
+      const happens = (...ends) => ends[sleeper].do("sleep", { ms: 12_000 });
+      const result = await transfer(rig, undo, hosts, [{}, {}], { octets: 8 * 1_048_576, happens });
+      return `12 s ahead: whole, ${result.gap} ms without a message`;
+    },
+  })),
   {
     name: "double-nat",
     async run(rig, undo) {
@@ -156,6 +240,7 @@ const others = [
   },
   {
     name: "ipv6-only-and-ipv4-only",
+    waits: true,
     alone: true,
     async run(rig, undo) {
       const { net } = network(undo);
@@ -181,6 +266,7 @@ const others = [
   },
   {
     name: "server-vanishes",
+    waits: true,
     async run(rig, undo) {
       const { net, servers } = network(undo);
       const server = await coturn(rig, undo, servers);
@@ -192,11 +278,12 @@ const others = [
       return `${describe(result)}, then ${line}`;
     },
   },
-  {
-    name: "nonce-expires",
+  ...[[coturn, "--stale-nonce=2"], [ours, "--nonce-lifetime=2"]].map(([server, flag]) => ({
+    name: `nonce-expires/${server === ours ? "own-server" : "coturn"}`,
+    waits: true,
     async run(rig, undo) {
       const { net, servers } = network(undo);
-      await ours(rig, undo, servers, ["--nonce-lifetime", "2"]);
+      await server(rig, undo, servers, [flag]);
       const list = { servers: [UDP], relayOnly: true };
       const hosts = [site(net, "a", 21, "symmetric"), site(net, "b", 31, "symmetric")];
       const [a, b] = hosts.map((host) => end(rig, undo, host, list));
@@ -208,7 +295,7 @@ const others = [
       await Promise.all([a.do("opened", { ms: 30_000 }), b.do("opened", { ms: 30_000 })]);
       return "open with a second nonce";
     },
-  },
+  })),
   ...[["udp", []], ["send", ["-s"]], ["tcp", ["-t"]], ["tls", ["-S", "-t"]]].map(([name, flags]) => ({
     name: `own-server/uclient-${name}`,
     alone: true,
@@ -255,6 +342,5 @@ const others = [
   })),
 ];
 
-// What waits long comes first, so that nothing waits for it.
-const long = (scenario) => /vanishes|ipv6/.test(scenario.name);
-export const scenarios = [...others.filter(long), ...matrix, ...browsers, ...others.filter((s) => !long(s))];
+// Those with `waits` do little else.
+export const scenarios = [...matrix, ...browsers, ...others];

@@ -12,6 +12,7 @@ need_command turnserver coturn
 need_command ip iproute2
 need_command nft nftables
 need_command openssl openssl
+need_command certutil libnss3-tools
 check "the rig's packages" npm ci --prefix tests/browsers --ignore-scripts --no-audit --no-fund --loglevel=error
 check "the server's own tests" cargo test --quiet -p picortc --features turn-server --lib turn_server
 check "the examples build" cargo build --quiet --release -p picortc --features turn-server --example data-channels --example turn-server
