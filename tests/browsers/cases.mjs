@@ -437,20 +437,27 @@ async function pageCase(t) {
   }
 }
 
-// The negotiated security, by the browser's statistics and by the example's,
-// which must agree; with the DTLS role checked where it can be seen. Browsers
-// speak DTLS 1.3 with the hybrid group, unless they are told otherwise.
+// The negotiated security, by the browser's getStats and by the example's,
+// which must agree, with the DTLS role checked where it can be seen; both are
+// told. Browsers speak DTLS 1.3 with the hybrid group, unless they are told
+// otherwise.
 async function security(t, tab, expected = { version: "FEFC", group: "X25519MLKEM768" }) {
-  const { dtlsRole, tlsVersion, dtlsCipher } = await tab.call("stats");
-  if (dtlsRole) expect(dtlsRole === t.mode.role, `the browser is DTLS ${dtlsRole}, not ${t.mode.role}`);
+  const { dtlsRole, tlsVersion, dtlsCipher, tlsGroup } = await tab.call("stats");
+  const theirs = { version: tlsVersion?.toUpperCase(), cipher: dtlsCipher, group: tlsGroup, role: dtlsRole };
+  if (theirs.role) expect(theirs.role === t.mode.role, `the browser is DTLS ${theirs.role}, not ${t.mode.role}`);
   const names = { FEFC: "DTLS 1.3", FEFD: "DTLS 1.2" };
+  const told = ({ version, cipher, group, role }) =>
+    [names[version] ?? version, cipher, group, role].filter(Boolean).join(" ") || "nothing";
   const ours = await tab.example.negotiated?.(tab.peer);
-  if (!ours) return `${names[tlsVersion?.toUpperCase()] ?? tlsVersion} ${dtlsCipher}`;
-  if (tlsVersion) expect(tlsVersion.toUpperCase() === ours.version, `DTLS ${tlsVersion} there, ${ours.version} here`);
-  if (dtlsCipher) expect(dtlsCipher === ours.cipher, `${dtlsCipher} there, ${ours.cipher} here`);
+  if (!ours) return `there ${told(theirs)}`;
+  for (const key of ["version", "cipher", "group"]) {
+    const [there, here] = [theirs[key], ours[key]];
+    if (there) expect(there.toLowerCase() === here.toLowerCase(), `${key} ${there} there, ${here} here`);
+  }
+  expect(ours.role !== t.mode.role, `both are DTLS ${ours.role}`);
   expect(ours.version === expected.version, `${names[ours.version]} was negotiated, not ${names[expected.version]}`);
   if (expected.group) expect(ours.group === expected.group, `${ours.group} was negotiated, not ${expected.group}`);
-  return `${names[ours.version]} ${ours.cipher} ${ours.group}`;
+  return `there ${told(theirs)}; here ${told(ours)}`;
 }
 
 async function expectRefusal(promise, what) {

@@ -36,12 +36,12 @@ export class Example {
     return this.lines.wait(pattern, ms);
   }
 
-  // What the example says was negotiated with a peer: version, cipher suite
-  // and key exchange group.
+  // What the example says was negotiated with a peer: version, cipher suite,
+  // key exchange group, and its DTLS role.
   async negotiated(peer) {
     const line = await this.waitLine(new RegExp(`^peer ${peer}: DTLS `), 5_000);
-    const [version, cipher, group] = line.split(" DTLS ")[1].split(" ");
-    return { version, cipher, group };
+    const [version, cipher, group, role] = line.split(" DTLS ")[1].split(" ");
+    return { version, cipher, group, role };
   }
 
   // Ctrl-C, as a user would; killed when that is not heard. Returns the code.

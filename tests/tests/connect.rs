@@ -1,5 +1,6 @@
 //! How two connections come up.
 
+use picortc::dtls::ProtocolVersion;
 use picortc::peer::*;
 use picortc_tests::{Pair, Setup, Weather};
 use std::time::Duration;
@@ -40,6 +41,32 @@ fn either_end_is_the_dtls_client() {
         let mut pair = Pair::with(Weather::default(), 1, &Setup::end(0), &answerer);
         pair.connect();
         assert_eq!(pair.ends[1].pc.dtls_role(), Some(role));
+    }
+}
+
+#[test]
+fn statistics_name_what_dtls_agreed_on() {
+    for (version, name) in [(ProtocolVersion::DTLS_1_2, "FEFD"), (ProtocolVersion::DTLS_1_3, "FEFC")] {
+        let mut answerer = Setup::end(1);
+        answerer.settings.dtls_max_version = version;
+        let mut pair = Pair::with(Weather::default(), 1, &Setup::end(0), &answerer);
+        let before = pair.ends[0].pc.get_stats(pair.now);
+        assert_eq!((before.transport().tls_version, before.transport().dtls_role), (None, None));
+        assert!(before.remote_certificate().is_none());
+        pair.connect();
+        let [a, b] = [0, 1].map(|i| pair.ends[i].pc.get_stats(pair.now));
+        let of = |t: RTCTransportStats| (t.tls_version, t.dtls_cipher, t.tls_group, t.srtp_cipher);
+        assert_eq!(of(a.transport()), of(b.transport()));
+        println!("{:?}", of(a.transport()));
+        assert_eq!(a.transport().tls_version, Some(name));
+        // 1.2 has no hybrid group.
+        let group = if name == "FEFC" { "X25519MLKEM768" } else { "x25519" };
+        assert_eq!(a.transport().tls_group, Some(group));
+        assert_eq!(a.transport().dtls_role, Some(RTCDtlsRole::Server));
+        assert_eq!(b.transport().dtls_role, Some(RTCDtlsRole::Client));
+        let theirs = |report: &RTCStatsReport<'_>| report.remote_certificate().unwrap().fingerprint.clone();
+        assert_eq!(theirs(&a), *b.local_certificate().fingerprint);
+        assert_eq!(theirs(&b), *a.local_certificate().fingerprint);
     }
 }
 

@@ -7,7 +7,7 @@ use core::fmt::{self, Write};
 use core::net::SocketAddr;
 use core::time::Duration;
 use picortc::ice::PairState;
-use picortc::peer::RTCDtlsRole;
+use picortc::peer::{RTCCertificateStats, RTCStatsReport, RTCTransportStats};
 use wasm_bindgen::prelude::*;
 
 /// Writes one JSON object.
@@ -52,6 +52,13 @@ impl<'a> Object<'a> {
         self.out.push('"');
         let _ = write!(Escaped(self.out), "{value}");
         self.out.push('"');
+        self
+    }
+
+    fn optional_text(&mut self, key: &str, value: Option<impl fmt::Display>) -> &mut Self {
+        if let Some(value) = value {
+            self.text(key, value);
+        }
         self
     }
 
@@ -108,134 +115,154 @@ fn pair_state(state: PairState) -> &'static str {
     }
 }
 
+/// What all pairs together carried, which one is selected, and where they lead.
+#[derive(Default)]
+struct Pairs {
+    packets_sent: u64,
+    packets_received: u64,
+    bytes_sent: u64,
+    bytes_received: u64,
+    selected: Option<String>,
+    remotes: Vec<SocketAddr>,
+}
+
 #[wasm_bindgen]
 impl Connection {
     /// The statistics, as JSON.
     pub fn stats(&self, now: f64) -> String {
         let report = self.pc.get_stats(instant(now));
+        let transport = report.transport();
         let mut out = String::new();
         let counts = report.peer_connection();
         Object::new(&mut out, "peer-connection", &"PC")
             .value("dataChannelsOpened", counts.data_channels_opened)
             .value("dataChannelsClosed", counts.data_channels_closed)
             .end();
-        let transport = report.transport();
-        let mut totals = [0; 4];
-        let mut selected = None;
-        let mut remotes: Vec<SocketAddr> = Vec::new();
-        for pair in report.candidate_pairs() {
-            let (ours, theirs) = (pair.path.local_addr, pair.path.peer_addr);
-            let id = format!("CP{ours}_{theirs}");
-            let counts = pair.counts;
-            for (total, n) in totals.iter_mut().zip([
-                counts.packets_sent,
-                counts.packets_received,
-                counts.bytes_sent,
-                counts.bytes_received,
-            ]) {
-                *total += n;
-            }
-            Object::new(&mut out, "candidate-pair", &id)
-                .text("transportId", "T0")
-                .text("localCandidateId", CandidateId("L", ours))
-                .text("remoteCandidateId", CandidateId("R", theirs))
-                .text("state", pair_state(pair.state))
-                .value("nominated", pair.nominated)
-                .value("priority", pair.priority)
-                .value("packetsSent", counts.packets_sent)
-                .value("packetsReceived", counts.packets_received)
-                .value("bytesSent", counts.bytes_sent)
-                .value("bytesReceived", counts.bytes_received)
-                .value("totalRoundTripTime", Seconds(counts.total_round_trip_time))
-                .optional("currentRoundTripTime", counts.current_round_trip_time.map(Seconds))
-                .value("requestsReceived", counts.requests_received)
-                .value("requestsSent", counts.requests_sent)
-                .value("responsesReceived", counts.responses_received)
-                .value("responsesSent", counts.responses_sent)
-                .end();
-            if transport.selected_path.is_some_and(|path| path.same_path(&pair.path)) {
-                selected = Some(id);
-            }
-            if !remotes.contains(&theirs) {
-                remotes.push(theirs);
-            }
+        let pairs = candidate_pairs(&mut out, &report, &transport);
+        candidates(&mut out, &report, &pairs.remotes, self.pc.local_ufrag());
+        let remote = report.remote_certificate();
+        self.transport(&mut out, &transport, pairs, remote.is_some());
+        certificate(&mut out, "CFL", report.local_certificate());
+        if let Some(remote) = remote {
+            certificate(&mut out, "CFR", remote);
         }
-        for candidate in report.local_candidates() {
-            Object::new(&mut out, "local-candidate", &CandidateId("L", candidate.base))
-                .text("transportId", "T0")
-                .text("address", candidate.addr.ip())
-                .value("port", candidate.addr.port())
-                .text("protocol", "udp")
-                .text("candidateType", candidate.kind.as_str())
-                .value("priority", candidate.priority)
-                .value("foundation", format_args!("\"{}\"", candidate.foundation))
-                .text("usernameFragment", self.pc.local_ufrag())
-                .end();
-        }
-        for addr in remotes {
-            Object::new(&mut out, "remote-candidate", &CandidateId("R", addr))
-                .text("transportId", "T0")
-                .text("address", addr.ip())
-                .value("port", addr.port())
-                .text("protocol", "udp")
-                .end();
-        }
-        let [packets_sent, packets_received, bytes_sent, bytes_received] = totals;
-        let mut object = Object::new(&mut out, "transport", &"T0");
-        object
-            .value("packetsSent", packets_sent)
-            .value("packetsReceived", packets_received)
-            .value("bytesSent", bytes_sent)
-            .value("bytesReceived", bytes_received)
-            .text("iceState", transport.ice_state)
-            .text("dtlsState", transport.dtls_state)
-            .text("iceLocalUsernameFragment", self.pc.local_ufrag())
-            .text("localCertificateId", "CF")
-            .optional("tlsVersion", transport.dtls.map(|d| format!("\"{:04X}\"", d.version)))
-            .optional("dtlsCipher", transport.dtls.map(|d| format!("\"{}\"", cipher(d.cipher_suite))));
-        if let Some(role) = self.pc.dtls_role() {
-            object.text("dtlsRole", if role == RTCDtlsRole::Client { "client" } else { "server" });
-        }
-        if let Some(id) = selected {
-            object.text("selectedCandidatePairId", id);
-        }
-        object.end();
-        let fingerprint = self.pc.certificate().fingerprint().to_string();
-        if let Some((algorithm, value)) = fingerprint.split_once(' ') {
-            Object::new(&mut out, "certificate", &"CF")
-                .text("fingerprint", value)
-                .text("fingerprintAlgorithm", algorithm)
-                .end();
-        }
-        for channel in report.data_channels() {
-            Object::new(&mut out, "data-channel", &format_args!("D{}", channel.id.to_u32()))
-                .text("label", channel.label)
-                .text("protocol", channel.protocol)
-                .optional("dataChannelIdentifier", channel.data_channel_identifier)
-                .text("state", channel.state.as_str())
-                .value("messagesSent", channel.messages_sent)
-                .value("bytesSent", channel.bytes_sent)
-                .value("messagesReceived", channel.messages_received)
-                .value("bytesReceived", channel.bytes_received)
-                .end();
-        }
+        data_channels(&mut out, &report);
         out.push(']');
         out
     }
 }
 
-/// The name of a cipher suite, of those that are spoken here.
-fn cipher(suite: u16) -> &'static str {
-    match suite {
-        0x1301 => "TLS_AES_128_GCM_SHA256",
-        0x1302 => "TLS_AES_256_GCM_SHA384",
-        0x1303 => "TLS_CHACHA20_POLY1305_SHA256",
-        0xc02b => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-        0xc02c => "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-        0xc02f => "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-        0xc030 => "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-        0xcca8 => "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-        0xcca9 => "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-        _ => "unknown",
+impl Connection {
+    fn transport(
+        &self,
+        out: &mut String,
+        transport: &RTCTransportStats,
+        pairs: Pairs,
+        remote_certificate: bool,
+    ) {
+        Object::new(out, "transport", &"T0")
+            .value("packetsSent", pairs.packets_sent)
+            .value("packetsReceived", pairs.packets_received)
+            .value("bytesSent", pairs.bytes_sent)
+            .value("bytesReceived", pairs.bytes_received)
+            .text("iceState", transport.ice_state)
+            .text("dtlsState", transport.dtls_state)
+            .text("iceLocalUsernameFragment", self.pc.local_ufrag())
+            .text("localCertificateId", "CFL")
+            .optional_text("remoteCertificateId", remote_certificate.then_some("CFR"))
+            .optional_text("tlsVersion", transport.tls_version)
+            .optional_text("dtlsCipher", transport.dtls_cipher)
+            .optional_text("srtpCipher", transport.srtp_cipher)
+            .optional_text("tlsGroup", transport.tls_group)
+            .text("dtlsRole", transport.dtls_role.map_or("unknown", |role| role.as_str()))
+            .optional_text("selectedCandidatePairId", pairs.selected)
+            .end();
+    }
+}
+
+fn candidate_pairs(out: &mut String, report: &RTCStatsReport<'_>, transport: &RTCTransportStats) -> Pairs {
+    let mut pairs = Pairs::default();
+    for pair in report.candidate_pairs() {
+        let (ours, theirs) = (pair.path.local_addr, pair.path.peer_addr);
+        let id = format!("CP{ours}_{theirs}");
+        let counts = pair.counts;
+        pairs.packets_sent += counts.packets_sent;
+        pairs.packets_received += counts.packets_received;
+        pairs.bytes_sent += counts.bytes_sent;
+        pairs.bytes_received += counts.bytes_received;
+        Object::new(out, "candidate-pair", &id)
+            .text("transportId", "T0")
+            .text("localCandidateId", CandidateId("L", ours))
+            .text("remoteCandidateId", CandidateId("R", theirs))
+            .text("state", pair_state(pair.state))
+            .value("nominated", pair.nominated)
+            .value("priority", pair.priority)
+            .value("packetsSent", counts.packets_sent)
+            .value("packetsReceived", counts.packets_received)
+            .value("bytesSent", counts.bytes_sent)
+            .value("bytesReceived", counts.bytes_received)
+            .value("totalRoundTripTime", Seconds(counts.total_round_trip_time))
+            .optional("currentRoundTripTime", counts.current_round_trip_time.map(Seconds))
+            .value("requestsReceived", counts.requests_received)
+            .value("requestsSent", counts.requests_sent)
+            .value("responsesReceived", counts.responses_received)
+            .value("responsesSent", counts.responses_sent)
+            .end();
+        if transport.selected_path.is_some_and(|path| path.same_path(&pair.path)) {
+            pairs.selected = Some(id);
+        }
+        if !pairs.remotes.contains(&theirs) {
+            pairs.remotes.push(theirs);
+        }
+    }
+    pairs
+}
+
+fn candidates(out: &mut String, report: &RTCStatsReport<'_>, remotes: &[SocketAddr], local_ufrag: &str) {
+    for candidate in report.local_candidates() {
+        Object::new(out, "local-candidate", &CandidateId("L", candidate.base))
+            .text("transportId", "T0")
+            .text("address", candidate.addr.ip())
+            .value("port", candidate.addr.port())
+            .text("protocol", "udp")
+            .text("candidateType", candidate.kind.as_str())
+            .value("priority", candidate.priority)
+            .value("foundation", format_args!("\"{}\"", candidate.foundation))
+            .text("usernameFragment", local_ufrag)
+            .end();
+    }
+    for addr in remotes {
+        Object::new(out, "remote-candidate", &CandidateId("R", *addr))
+            .text("transportId", "T0")
+            .text("address", addr.ip())
+            .value("port", addr.port())
+            .text("protocol", "udp")
+            .end();
+    }
+}
+
+fn certificate(out: &mut String, id: &str, certificate: RTCCertificateStats<'_>) {
+    // As in a description: the algorithm, a space, the octets.
+    let fingerprint = certificate.fingerprint.to_string();
+    if let Some((algorithm, value)) = fingerprint.split_once(' ') {
+        Object::new(out, "certificate", &id)
+            .text("fingerprint", value)
+            .text("fingerprintAlgorithm", algorithm)
+            .end();
+    }
+}
+
+fn data_channels(out: &mut String, report: &RTCStatsReport<'_>) {
+    for channel in report.data_channels() {
+        Object::new(out, "data-channel", &format_args!("D{}", channel.id.to_u32()))
+            .text("label", channel.label)
+            .text("protocol", channel.protocol)
+            .optional("dataChannelIdentifier", channel.data_channel_identifier)
+            .text("state", channel.state.as_str())
+            .value("messagesSent", channel.messages_sent)
+            .value("bytesSent", channel.bytes_sent)
+            .value("messagesReceived", channel.messages_received)
+            .value("bytesReceived", channel.bytes_received)
+            .end();
     }
 }

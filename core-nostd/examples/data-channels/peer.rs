@@ -215,12 +215,16 @@ impl Peer {
                     }
                 }
                 self.tell(format_args!("connection {state}"));
-                if let (RTCPeerConnectionState::Connected, Some(dtls)) =
-                    (state, self.pc.get_stats(now).transport().dtls)
+                let stats = self.pc.get_stats(now).transport();
+                if let (
+                    RTCPeerConnectionState::Connected,
+                    Some(version),
+                    Some(cipher),
+                    Some(group),
+                    Some(role),
+                ) = (state, stats.tls_version, stats.dtls_cipher, stats.tls_group, stats.dtls_role)
                 {
-                    let (version, cipher, group) =
-                        (dtls.tls_version(), dtls.dtls_cipher(), dtls.group_name());
-                    self.tell(format_args!("DTLS {version} {cipher} {group}"));
+                    self.tell(format_args!("DTLS {version} {cipher} {group} {role}"));
                 }
             }
             RTCPeerConnectionEvent::OnIceConnectionStateChangeEvent(state) => {

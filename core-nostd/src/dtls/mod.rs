@@ -118,6 +118,19 @@ impl SrtpProfile {
     pub const AEAD_AES_256_GCM: Self = Self(8);
 }
 
+impl SrtpProfile {
+    /// Its IANA name, as `RTCTransportStats.srtpCipher` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AES128_CM_HMAC_SHA1_80 => "SRTP_AES128_CM_HMAC_SHA1_80",
+            Self::AES128_CM_HMAC_SHA1_32 => "SRTP_AES128_CM_HMAC_SHA1_32",
+            Self::AEAD_AES_128_GCM => "SRTP_AEAD_AES_128_GCM",
+            Self::AEAD_AES_256_GCM => "SRTP_AEAD_AES_256_GCM",
+            _ => "unknown",
+        }
+    }
+}
+
 /// How the random value of a server ends that could speak 1.3 and was asked for
 /// 1.2 (RFC 8446, Section 4.1.3).
 const DOWNGRADE_TO_12: &[u8; 8] = b"DOWNGRD\x01";
@@ -305,7 +318,7 @@ impl Negotiated {
         keys::name(self.cipher_suite)
     }
 
-    /// The key exchange group's IANA name.
+    /// The key exchange group's IANA name, as `RTCTransportStats.tlsGroup` has it.
     pub fn group_name(&self) -> &'static str {
         match NamedGroup(self.group) {
             NamedGroup::X25519MLKEM768 => "X25519MLKEM768",

@@ -83,6 +83,22 @@ pub enum RTCDtlsRole {
     Server,
 }
 
+impl RTCDtlsRole {
+    /// As the W3C writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+impl core::fmt::Display for RTCDtlsRole {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A 1:1 NAT: an external address that stands for one of ours, port for port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

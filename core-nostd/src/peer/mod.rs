@@ -74,7 +74,7 @@ pub use state::{
     RTCSctpTransportState,
 };
 pub use stats::{
-    EcnCounts, RTCDataChannelStats, RTCIceCandidatePairStats, RTCPeerConnectionStats, RTCStatsReport,
-    RTCTransportStats,
+    EcnCounts, RTCCertificateStats, RTCDataChannelStats, RTCIceCandidatePairStats, RTCPeerConnectionStats,
+    RTCStatsReport, RTCTransportStats,
 };
 pub use streams::{RTCStreamId, RTCStreamPeer, RTCStreamRequest};

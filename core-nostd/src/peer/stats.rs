@@ -1,5 +1,6 @@
 //! Statistics (W3C webrtc-stats), read from the layers when asked for.
 
+use super::configuration::RTCDtlsRole;
 use super::connection::RTCPeerConnection;
 use super::state::{RTCDtlsTransportState, RTCIceConnectionState};
 use crate::channel::{RTCDataChannelId, RTCDataChannelState};
@@ -33,8 +34,18 @@ pub struct RTCTransportStats {
     pub ice_state: RTCIceConnectionState,
     /// The state of DTLS.
     pub dtls_state: RTCDtlsTransportState,
-    /// What DTLS agreed on.
-    pub dtls: Option<dtls::Negotiated>,
+    /// The version of DTLS that was agreed on, as four hexadecimal digits:
+    /// `FEFC` is 1.3, `FEFD` is 1.2. This and the names below are there once
+    /// DTLS is connected.
+    pub tls_version: Option<&'static str>,
+    /// The IANA name of the cipher suite.
+    pub dtls_cipher: Option<&'static str>,
+    /// The IANA name of the SRTP protection profile, if one was agreed on.
+    pub srtp_cipher: Option<&'static str>,
+    /// The IANA name of the key exchange group.
+    pub tls_group: Option<&'static str>,
+    /// Who sends the ClientHello, once that is negotiated.
+    pub dtls_role: Option<RTCDtlsRole>,
     /// What DTLS dropped.
     pub dtls_counters: dtls::Counters,
     /// What ICE dropped.
@@ -90,6 +101,13 @@ pub struct RTCIceCandidatePairStats {
     pub counts: PairStats,
 }
 
+/// A certificate of the transport.
+#[derive(Debug, Clone, Copy)]
+pub struct RTCCertificateStats<'a> {
+    /// Its fingerprint, which knows its algorithm.
+    pub fingerprint: &'a dtls::Fingerprint,
+}
+
 /// A data channel.
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs, reason = "the names are the W3C's")]
@@ -125,10 +143,15 @@ impl<'a> RTCStatsReport<'a> {
     /// The transport.
     pub fn transport(&self) -> RTCTransportStats {
         let pc = self.pc;
+        let agreed = pc.dtls.negotiated();
         RTCTransportStats {
             ice_state: pc.ice_connection_state(),
             dtls_state: pc.dtls_transport_state(),
-            dtls: pc.dtls.negotiated(),
+            tls_version: agreed.map(|a| a.tls_version()),
+            dtls_cipher: agreed.map(|a| a.dtls_cipher()),
+            srtp_cipher: agreed.and_then(|a| a.srtp_profile).map(|p| p.name()),
+            tls_group: agreed.map(|a| a.group_name()),
+            dtls_role: pc.dtls_role(),
             dtls_counters: pc.dtls.counters(),
             ice_counters: pc.ice.counters(),
             sctp: pc.sctp.stats(),
@@ -137,6 +160,17 @@ impl<'a> RTCStatsReport<'a> {
             datagrams_unvalidated: pc.counters.unvalidated,
             ecn: pc.counters.ecn,
         }
+    }
+
+    /// Our certificate.
+    pub fn local_certificate(&self) -> RTCCertificateStats<'a> {
+        RTCCertificateStats { fingerprint: self.pc.dtls.certificate().fingerprint() }
+    }
+
+    /// The peer's, once it has shown it and it was the one that its
+    /// description announced.
+    pub fn remote_certificate(&self) -> Option<RTCCertificateStats<'a>> {
+        self.pc.dtls.peer_fingerprint().map(|fingerprint| RTCCertificateStats { fingerprint })
     }
 
     /// Each candidate pair.

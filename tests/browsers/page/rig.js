@@ -176,8 +176,9 @@ const rig = {
     const report = [...(await rig.pc.getStats()).values()];
     const transport = report.find((s) => s.type === "transport");
     if (transport) {
-      const { dtlsRole, tlsVersion, dtlsCipher, selectedCandidatePairChanges } = transport;
-      Object.assign(found, { dtlsRole, tlsVersion, dtlsCipher, pairChanges: selectedCandidatePairChanges });
+      const { dtlsRole, tlsVersion, dtlsCipher, tlsGroup, selectedCandidatePairChanges } = transport;
+      const pairChanges = selectedCandidatePairChanges;
+      Object.assign(found, { dtlsRole, tlsVersion, dtlsCipher, tlsGroup, pairChanges });
     }
     found.maxMessage = rig.pc.sctp?.maxMessageSize;
     return found;
