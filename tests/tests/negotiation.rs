@@ -1,5 +1,6 @@
 //! How two ends come to an agreement, in the ways that applications do it.
 
+use picortc::dtls::ProtocolVersion;
 use picortc::peer::*;
 use picortc_tests::{Pair, Setup, Weather};
 use std::time::Duration;
@@ -243,4 +244,66 @@ fn nothing_is_done_after_the_close() {
     assert!(pc.handle_write(now, RTCMessage::DataChannelMessage(id, message)).is_err());
     pair.run(60 * SECOND, |_| false);
     assert_eq!(pair.ends[0].pc.poll_timeout(), None, "a closed connection sleeps for good");
+}
+
+#[test]
+fn snap_saves_round_trips_where_both_ends_have_it_and_is_not_missed_elsewhere() {
+    let delay = Duration::from_millis(25);
+    for (versions, [usual, fewest]) in
+        [(ProtocolVersion::DTLS_1_2, [5, 3]), (ProtocolVersion::DTLS_1_3, [4, 3])]
+    {
+        for (ours, theirs) in [(true, true), (true, false), (false, true), (false, false)] {
+            let mut ends = [Setup::end(0), Setup::end(1)];
+            for (end, snap) in ends.iter_mut().zip([ours, theirs]) {
+                end.settings.sctp_snap = snap;
+                end.settings.dtls_max_version = versions;
+            }
+            let mut pair = Pair::with(Weather { delay, ..Weather::default() }, 3, &ends[0], &ends[1]);
+            let from = pair.now;
+            let [id, _] = pair.connect();
+            let trips = (pair.now - from).as_millis().div_ceil(2 * delay.as_millis());
+            let most = if ours && theirs { fewest } else { usual };
+            assert!(trips <= most, "{versions:?}, {ours} and {theirs}: {trips} round trips");
+            let init = |end: usize| {
+                let sdp = pair.ends[end].pc.local_description().expect("a description").sdp;
+                sdp.lines().find_map(|l| l.strip_prefix("a=sctp-init:")).map(String::from)
+            };
+            assert_eq!(init(0).is_some(), ours);
+            assert_eq!(init(1).is_some(), ours && theirs, "an answer has it when the offer has it");
+            assert!(init(0).is_none() || init(0) != init(1));
+            // What follows says the same, or says nothing.
+            let before = [init(0), init(1)];
+            pair.negotiate(0, true);
+            pair.ends[0].pc.data_channel(id).expect("the channel").send(pair.now, b"still").expect("room");
+            assert!(pair.run(10 * SECOND, |p| p.ends[1].received.len() == 1));
+            let after = pair.ends.each_ref().map(|e| e.pc.local_description().expect("one").sdp);
+            for (before, after) in before.iter().zip(after) {
+                let line = |init: &String| after.contains(&format!("a=sctp-init:{init}\r\n"));
+                let stays = before.as_ref().filter(|_| ours && theirs);
+                assert_eq!(stays.is_some_and(line), after.contains("a=sctp-init:"));
+            }
+        }
+    }
+}
+
+#[test]
+fn snap_with_a_peer_that_echoes_or_garbles() {
+    let mut ends = [Setup::end(0), Setup::end(1)];
+    ends[0].settings.sctp_snap = true;
+    let mut pair = Pair::with(Weather::default(), 4, &ends[0], &ends[1]);
+    create(&mut pair, 0, "data");
+    let sdp = offer(&mut pair, 0);
+    let line = sdp.split_inclusive("\r\n").find(|l| l.starts_with("a=sctp-init:")).expect("our INIT");
+    let offer = RTCSessionDescription { sdp_type: RTCSdpType::Offer, sdp: sdp.clone() };
+    let answer = pair.answer(1, &offer);
+    assert!(!answer.sdp.contains("sctp-init"), "what is not known is not returned");
+    let now = pair.now;
+    let pc = &mut pair.ends[0].pc;
+    // Not an INIT chunk in base64: an error, and nothing has changed.
+    let garbled = format!("{}a=sctp-init:CookieMonster\r\n", answer.sdp);
+    assert!(pc.set_remote_description(now, RTCSdpType::Answer, &garbled).is_err());
+    // A peer that returns every line that it does not know.
+    let echo = format!("{}{line}", answer.sdp);
+    pc.set_remote_description(now, RTCSdpType::Answer, &echo).expect("the answer");
+    assert!(both_open(&mut pair, 1));
 }

@@ -226,6 +226,8 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
             end_of_candidates: false,
             counters: Counters::default(),
         };
+        #[cfg(feature = "snap")]
+        pc.jsep.set_snap(settings.sctp_snap);
         if configuration.ice_candidate_pool_size > 0 {
             pc.start_pool();
         }

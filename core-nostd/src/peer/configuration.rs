@@ -180,6 +180,13 @@ pub struct SettingEngine {
     pub sctp_zero_checksum: bool,
     /// Whether to offer message interleaving (RFC 8260).
     pub sctp_interleaving: bool,
+    /// Whether the SCTP handshake is done by the session descriptions where
+    /// the peer does so, too: SNAP (draft-hancke-tsvwg-snap), which opens
+    /// channels one or two round trips earlier. Off unless asked for: peers
+    /// exist that return attributes which they do not know. From those, and
+    /// from peers without SNAP, the usual handshake is taken.
+    #[cfg(feature = "snap")]
+    pub sctp_snap: bool,
 }
 
 impl Default for SettingEngine {
@@ -205,6 +212,8 @@ impl Default for SettingEngine {
             sctp_max_message_size: 256 * 1024,
             sctp_zero_checksum: true,
             sctp_interleaving: false,
+            #[cfg(feature = "snap")]
+            sctp_snap: false,
         }
     }
 }

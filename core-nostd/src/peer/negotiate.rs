@@ -120,6 +120,8 @@ macro_rules! local {
             answer_setup: $pc.answer_setup,
             data: $pc.wants_data,
             sctp_port: 5000,
+            #[cfg(feature = "snap")]
+            sctp_init: $pc.signalled_init(),
             max_message_size: $pc.max_message_size,
         }
     }};
@@ -131,6 +133,17 @@ fn fingerprint(dtls: &dtls::Connection) -> [u8; 32] {
 }
 
 impl RTCPeerConnection {
+    /// What the next description says of SNAP.
+    #[cfg(feature = "snap")]
+    fn signalled_init(&self) -> Option<crate::wire::sctp::SignalledInit> {
+        // An answer has it when the offer has it
+        // (draft-hancke-tsvwg-snap-00, Section 5.4).
+        let offers =
+            matches!(self.jsep.state(), RTCSignalingState::Stable | RTCSignalingState::HaveLocalOffer);
+        let both = offers || self.jsep.remote().is_some_and(|r| r.sctp_init().is_some());
+        if self.jsep.snap() && both { self.sctp.signalled_init() } else { None }
+    }
+
     /// Makes an offer (W3C WebRTC, Section 4.4.2), with the candidates that
     /// are known by now. It takes effect by
     /// [`set_local_description`](Self::set_local_description).

@@ -87,8 +87,21 @@ impl RTCPeerConnection {
             usize::MAX => 0,
             size => size,
         };
+        #[cfg(feature = "snap")]
+        let init = remote.sctp_init().filter(|_| self.jsep.snap());
         let remote = sctp::Remote { port: remote.sctp_port(), max_message_size };
         self.channels.set_max_message(max_message_size);
+        #[cfg(feature = "snap")]
+        {
+            let env = &mut Env::new(self.now, &mut self.rng);
+            if init.is_some_and(|init| self.sctp.connect_signalled(env, &remote, &init)) {
+                return;
+            }
+            // "Attempting to add an sctp-init attribute to an existing SCTP
+            // association results in an error." (draft-hancke-tsvwg-snap-00,
+            // Section 5.6)
+            self.jsep.set_snap(false);
+        }
         self.sctp.connect(&mut Env::new(self.now, &mut self.rng), &remote);
     }
 

@@ -7,6 +7,8 @@ use super::{Association, Due, Event, State};
 use crate::crypto::{HashAlgorithm, constant_time_eq};
 use crate::env::{Env, Instant, Rng};
 use crate::mem::Chain;
+#[cfg(feature = "snap")]
+use crate::wire::sctp::SignalledInit;
 use crate::wire::sctp::{Cause, Features, Init, Param, Params, Tsn};
 use crate::wire::{Malformed, Reader, ShortBuffer, Writer};
 use core::time::Duration;
@@ -104,12 +106,59 @@ impl Association {
     /// Both ends may do so. Without effect once the handshake is under way,
     /// but for what `remote` says.
     pub fn connect(&mut self, env: &mut Env<'_>, remote: &Remote) {
-        self.link.peer_port = remote.port;
-        self.max_message = if remote.max_message_size == 0 { usize::MAX } else { remote.max_message_size };
+        self.take_remote(remote);
         if self.state == State::Idle {
             self.state = State::CookieWait;
             self.send_init(env.now);
         }
+    }
+
+    /// The INIT that the peer may be told of in a session description
+    /// (draft-hancke-tsvwg-snap); the same one each time. It changes nothing
+    /// here. `None` when the association is over.
+    #[cfg(feature = "snap")]
+    pub fn signalled_init(&self) -> Option<SignalledInit> {
+        let mut init = self.our_init(self.link.tag, self.link.tsn);
+        init.window = self.inbound.whole_window().max(1500);
+        SignalledInit::new(&init).ok().filter(|_| self.state != State::Ended)
+    }
+
+    /// Takes the handshake for done, in the place of [`connect`](Self::connect):
+    /// each end has the other's INIT from its description. Says whether it is;
+    /// nothing has changed when it is not, because a handshake is under way or
+    /// the peer sent back our own INIT.
+    #[cfg(feature = "snap")]
+    pub fn connect_signalled(&mut self, env: &mut Env<'_>, remote: &Remote, peer: &SignalledInit) -> bool {
+        let Ok(init) = peer.init() else { return false };
+        // Peers that do not know the attribute return it with all others that
+        // they do not know.
+        let echo = (init.tag, init.tsn) == (self.link.tag, self.link.tsn);
+        if self.state != State::Idle || echo {
+            return false;
+        }
+        self.take_remote(remote);
+        self.adopt(&Cookie {
+            created: env.now,
+            tag: self.link.tag,
+            tsn: self.link.tsn,
+            peer_tag: init.tag,
+            peer_tsn: init.tsn,
+            window: init.window,
+            outbound: init.outbound,
+            inbound: init.inbound,
+            peer: init.features,
+            tie: (0, 0),
+        });
+        // "both endpoints SHOULD consider the SCTP association to be in the
+        // ESTABLISHED state [...] once the DTLS handshake finishes."
+        // (draft-hancke-tsvwg-snap-00, Section 6)
+        self.established(env, Event::Connected);
+        true
+    }
+
+    fn take_remote(&mut self, remote: &Remote) {
+        self.link.peer_port = remote.port;
+        self.max_message = if remote.max_message_size == 0 { usize::MAX } else { remote.max_message_size };
     }
 
     fn send_init(&mut self, now: Instant) {

@@ -161,6 +161,12 @@ impl Inbound {
         u32::try_from(self.pool.free_bytes().saturating_sub(self.reserve())).unwrap_or(u32::MAX)
     }
 
+    /// The receive window of an association that has received nothing.
+    #[cfg(feature = "snap")]
+    pub(super) fn whole_window(&self) -> u32 {
+        u32::try_from(self.pool.total_bytes().saturating_sub(self.reserve())).unwrap_or(u32::MAX)
+    }
+
     /// Browsers send a whole packet when the window has room for an octet: what
     /// is kept back should take it, or it is lost and comes a timeout later.
     fn reserve(&self) -> usize {

@@ -4,6 +4,8 @@ use super::remote::Remote;
 use super::section::{agreed_data, free_mid, offered_data};
 use super::types::{RTCSdpType, RTCSignalingState};
 use crate::mem::{String, string};
+#[cfg(feature = "snap")]
+use crate::wire::sctp::SignalledInit;
 use crate::wire::sdp::{Description, Media, Setup, Writer};
 use core::fmt::{self, Display};
 
@@ -31,6 +33,9 @@ pub struct Local<'a, C> {
     pub data: bool,
     /// The SCTP port.
     pub sctp_port: u16,
+    /// Our INIT, when it is to be signalled (draft-hancke-tsvwg-snap).
+    #[cfg(feature = "snap")]
+    pub sctp_init: Option<SignalledInit>,
     /// The largest message that we accept, in octets; 0 is any.
     pub max_message_size: usize,
 }
@@ -255,6 +260,10 @@ impl<C: IntoIterator<Item: Display> + Clone> Draft<'_, '_, C> {
             w.attribute("sctp-port", local.sctp_port)?;
         }
         w.attribute("max-message-size", local.max_message_size)?;
+        #[cfg(feature = "snap")]
+        if let (Some(init), false) = (local.sctp_init, legacy) {
+            w.attribute("sctp-init", init)?;
+        }
         candidates(w, local)
     }
 }

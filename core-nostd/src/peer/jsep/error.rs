@@ -95,6 +95,9 @@ pub enum Problem {
     BadSetup,
     /// `sctp-port` is not a port.
     BadSctpPort,
+    /// `sctp-init` is not an INIT chunk in base64.
+    #[cfg(feature = "snap")]
+    BadSctpInit,
     /// `max-message-size` is not a number.
     BadMaxMessageSize,
     /// Two sections have one `mid`.
@@ -154,6 +157,8 @@ impl Problem {
             Self::UnsupportedFingerprint => "no fingerprint is a sha-256 one",
             Self::BadSetup => "setup is not one that this type of description may have",
             Self::BadSctpPort => "sctp-port is not a port",
+            #[cfg(feature = "snap")]
+            Self::BadSctpInit => "sctp-init is not an INIT chunk in base64",
             Self::BadMaxMessageSize => "max-message-size is not a number",
             Self::MidRepeated => "two media sections have the same mid",
             Self::MidChanged => "the mid of a negotiated media section changed",

@@ -83,6 +83,9 @@ pub struct Jsep {
     created: Option<Created>,
     /// Our DTLS role in the standing association.
     role: Option<Setup>,
+    /// Whether `sctp-init` has a meaning.
+    #[cfg(feature = "snap")]
+    snap: bool,
     kept: Archive,
 }
 
@@ -101,8 +104,23 @@ impl Jsep {
             version: 1,
             created: None,
             role: None,
+            #[cfg(feature = "snap")]
+            snap: false,
             kept: Archive::new(limits.description_bytes)?,
         })
+    }
+
+    /// Whether `sctp-init` has a meaning; not unless
+    /// [set](Self::set_snap).
+    #[cfg(feature = "snap")]
+    pub fn snap(&self) -> bool {
+        self.snap
+    }
+
+    /// Gives `sctp-init` its meaning (draft-hancke-tsvwg-snap), or takes it.
+    #[cfg(feature = "snap")]
+    pub fn set_snap(&mut self, snap: bool) {
+        self.snap = snap;
     }
 
     /// The signalling state.
@@ -180,6 +198,10 @@ impl Jsep {
             sdp_type == RTCSdpType::Offer && self.state == RTCSignalingState::HaveLocalOffer;
         if let Some(section) = section {
             section.check(sdp_type)?;
+            #[cfg(feature = "snap")]
+            if self.snap {
+                section.check_init()?;
+            }
             changes.remote_ice = section.ice_change(self.latest(Side::Remote).as_ref());
             changes.remote_identity_changed =
                 section.identity_changed(self.view(Place::CurrentRemote).as_ref());

@@ -1,5 +1,7 @@
 use super::error::{Error, Problem, content};
 use super::types::{IceChange, RTCSdpType};
+#[cfg(feature = "snap")]
+use crate::wire::sctp::SignalledInit;
 use crate::wire::sdp::{Attribute, Description, Fingerprint, Media, Setup};
 use core::ops::RangeInclusive;
 
@@ -128,6 +130,23 @@ impl<'a> Remote<'a> {
             Ok(0) => usize::MAX,
             Ok(size) => usize::try_from(size).unwrap_or(usize::MAX),
             Err(_) => 64 * 1024,
+        }
+    }
+
+    /// `sctp-init`: the peer's INIT (draft-hancke-tsvwg-snap).
+    #[cfg(feature = "snap")]
+    pub fn sctp_init(&self) -> Option<SignalledInit> {
+        self.own.attribute("sctp-init").and_then(|a| SignalledInit::parse(a.value).ok())
+    }
+
+    /// "If the data is not properly base64-encoded this results in an error.
+    /// [...] If the series of bytes is not a valid SCTP INIT chunk this
+    /// results in an error." (draft-hancke-tsvwg-snap-00, Section 5.3)
+    #[cfg(feature = "snap")]
+    pub(super) fn check_init(&self) -> Result<(), Error> {
+        match self.own.attribute("sctp-init") {
+            Some(a) if SignalledInit::parse(a.value).is_err() => content(a.line, Problem::BadSctpInit),
+            _ => Ok(()),
         }
     }
 

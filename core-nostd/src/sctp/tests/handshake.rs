@@ -280,3 +280,66 @@ fn sequence_numbers_wrap() {
         assert!((0..200).zip(&pair.read[end]).all(|(n, m)| m.2 == [n; 900]));
     }
 }
+
+#[cfg(feature = "snap")]
+mod snap {
+    use super::*;
+    use crate::wire::sctp::SignalledInit;
+
+    fn signalled(pair: &Pair) -> [SignalledInit; 2] {
+        // As text, as the descriptions carry it.
+        let text = |end: &Association| std::format!("{}", end.signalled_init().unwrap());
+        pair.ends.each_ref().map(|end| SignalledInit::parse(&text(end)).unwrap())
+    }
+
+    fn connect(pair: &mut Pair, end: usize, init: &SignalledInit) -> bool {
+        let remote = Remote { port: 5000, max_message_size: 65536 };
+        pair.ends[end].connect_signalled(&mut Env::new(pair.now, &mut pair.rng), &remote, init)
+    }
+
+    #[test]
+    fn ends_that_know_each_others_init_exchange_none() {
+        let mut pair = Pair::new();
+        let [a, b] = signalled(&pair);
+        assert_eq!([a, b], signalled(&pair), "asking changes nothing");
+        assert!(connect(&mut pair, 0, &b) && connect(&mut pair, 1, &a));
+        assert!(up(&pair));
+        pair.write(0, 3, &[7; 5000]).unwrap();
+        pair.write(1, 3, b"there").unwrap();
+        pair.run_for(SECOND);
+        assert_eq!(pair.events, [[Event::Connected], [Event::Connected]]);
+        assert_eq!(pair.texts(1), [[7; 5000]]);
+        assert_eq!(pair.texts(0), [b"there"]);
+        let handshake = [ChunkType::INIT, ChunkType::INIT_ACK, ChunkType::COOKIE_ECHO, ChunkType::COOKIE_ACK];
+        assert!(pair.seen.iter().flatten().all(|kind| !handshake.contains(kind)), "{:?}", pair.seen);
+        assert_eq!([a, b], signalled(&pair), "later descriptions say the same");
+    }
+
+    #[test]
+    fn data_that_comes_first_is_lost_and_comes_again() {
+        let mut pair = Pair::new();
+        let [a, b] = signalled(&pair);
+        assert!(connect(&mut pair, 0, &b));
+        pair.write(0, 3, b"early").unwrap();
+        pair.run_for(Duration::from_millis(50));
+        assert!(pair.read[1].is_empty());
+        assert!(connect(&mut pair, 1, &a));
+        pair.run_for(10 * SECOND);
+        assert_eq!(pair.texts(1), [b"early"]);
+    }
+
+    #[test]
+    fn a_peer_that_returns_our_own_init_gets_the_usual_handshake() {
+        let mut pair = Pair::new();
+        let [a, _] = signalled(&pair);
+        assert!(!connect(&mut pair, 0, &a));
+        assert_eq!(pair.ends[0].state, State::Idle);
+        pair.connect_end(0);
+        pair.run_for(SECOND);
+        assert!(up(&pair));
+        assert!(pair.seen[0].contains(&ChunkType::INIT));
+        // Too late now.
+        let [_, b] = signalled(&pair);
+        assert!(!connect(&mut pair, 0, &b));
+    }
+}

@@ -21,6 +21,8 @@ mod init;
 mod param;
 mod reconfig;
 mod sack;
+#[cfg(feature = "snap")]
+mod signalled;
 
 use super::{Malformed, Reader, ShortBuffer, Writer};
 
@@ -32,6 +34,8 @@ pub use init::{Features, Init};
 pub use param::{Param, Params};
 pub use reconfig::{Reconfig, ResetResult, Streams, emit_outgoing_reset, emit_response};
 pub use sack::{GapBlock, Sack};
+#[cfg(feature = "snap")]
+pub use signalled::SignalledInit;
 
 /// A transmission sequence number.
 pub use crate::mem::Serial32 as Tsn;

@@ -27,6 +27,8 @@ pub(super) fn local() -> Mine {
         answer_setup: Setup::Active,
         data: true,
         sctp_port: 5000,
+        #[cfg(feature = "snap")]
+        sctp_init: None,
         max_message_size: 65535,
     }
 }
