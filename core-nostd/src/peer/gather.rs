@@ -118,6 +118,10 @@ pub(super) struct Gatherer {
     pub(super) tasks: FixedVec<Task>,
     #[cfg(feature = "turn")]
     pub(super) clients: FixedVec<crate::turn::Client>,
+    /// Some client was asked for an allocation: before, datagrams need not
+    /// look at them.
+    #[cfg(feature = "turn")]
+    pub(super) relaying: bool,
     epoch: u8,
     next_task: u16,
     next_start: Instant,
@@ -135,6 +139,8 @@ impl Gatherer {
             tasks: FixedVec::new(limits.tasks)?,
             #[cfg(feature = "turn")]
             clients: FixedVec::new(0)?,
+            #[cfg(feature = "turn")]
+            relaying: false,
             epoch: 0,
             next_task: 0,
             next_start: now,

@@ -25,6 +25,9 @@ impl Gatherer {
 
     /// The client whose relayed address this is.
     pub(super) fn relay_at(&self, addr: SocketAddr) -> Option<&Client> {
+        if !self.relaying {
+            return None;
+        }
         self.clients.iter().find(|c| !c.is_idle() && c.relayed().any(|r| r == addr))
     }
 
@@ -50,6 +53,7 @@ impl RTCPeerConnection {
             (task.state, task.error) = (TaskState::Failed, Some(UNREACHABLE));
             return;
         };
+        gather.relaying = true;
         let env = &mut Env::new(self.now, &mut self.rng);
         let begun = client.allocate(env, at, task.path, username.as_bytes(), credential.as_bytes());
         task.state = if begun { TaskState::Relay(index as u8) } else { TaskState::Failed };
@@ -76,6 +80,9 @@ impl RTCPeerConnection {
 
     /// What happened to allocations, and what pairs want of them.
     pub(super) fn progress_relays(&mut self) {
+        if !self.gather.relaying {
+            return;
+        }
         for index in 0..self.gather.clients.len() {
             while let Some(event) = self.gather.clients.get_mut(index).and_then(Client::poll_event) {
                 self.handle_relay_event(index, event);
@@ -211,8 +218,14 @@ impl RTCPeerConnection {
     }
 
     pub(super) fn poll_relays(&mut self, buf: &mut [u8]) -> Option<Transmit> {
+        if !self.gather.relaying {
+            return None;
+        }
         for index in 0..self.gather.clients.len() {
             let client = self.gather.clients.get_mut(index)?;
+            if client.is_idle() {
+                continue;
+            }
             let path = *client.path();
             while let Some(len) = client.poll_write(&mut Env::new(self.now, &mut self.rng), buf) {
                 match path.transport_protocol {
