@@ -24,10 +24,22 @@ async function nodeDataChannel() {
   const { default: ndc } = await import('node-datachannel');
   const a = new ndc.PeerConnection('a', { iceServers: [], maxMessageSize: 262144 });
   const b = new ndc.PeerConnection('b', { iceServers: [], maxMessageSize: 262144 });
-  a.onLocalDescription((sdp, type) => b.setRemoteDescription(sdp, type));
-  b.onLocalDescription((sdp, type) => a.setRemoteDescription(sdp, type));
-  a.onLocalCandidate((candidate, mid) => b.addRemoteCandidate(candidate, mid));
-  b.onLocalCandidate((candidate, mid) => a.addRemoteCandidate(candidate, mid));
+  // Candidates can come up before the description that they belong to.
+  const signal = (from, to) => {
+    const waiting = [];
+    let described = false;
+    from.onLocalDescription((sdp, type) => {
+      to.setRemoteDescription(sdp, type);
+      described = true;
+      for (const candidate of waiting) to.addRemoteCandidate(...candidate);
+    });
+    from.onLocalCandidate((...candidate) => {
+      if (described) to.addRemoteCandidate(...candidate);
+      else waiting.push(candidate);
+    });
+  };
+  signal(a, b);
+  signal(b, a);
   let got = 0;
   let from;
   let cpu;
