@@ -270,6 +270,7 @@ export const CASES = [
     name: "a certificate that is not the answer's",
     browser: "chromium",
     async run(t) {
+      const from = t.board.lines.length;
       const tab = await t.tab();
       await tab.page.evaluate(() => {
         const { fetch } = window;
@@ -281,6 +282,7 @@ export const CASES = [
       });
       await tab.connect(t.pin);
       await tab.page.waitForFunction(() => /encryption/.test(document.getElementById("problem").textContent), { timeout: 60_000 });
+      await t.board.line(/has left/, 60_000, from);
       return await tab.problem();
     },
   },
