@@ -74,6 +74,9 @@ pub struct Network {
     count: u64,
     /// When each direction's link is free again.
     free_at: BTreeMap<SocketAddr, Instant>,
+    /// A host's own address, and the one under which the network knows it;
+    /// what is sent to its own reaches nobody.
+    pub nat: Option<[SocketAddr; 2]>,
     /// Every datagram sent, as one running hash: equal for equal runs.
     pub trace: u64,
 }
@@ -87,6 +90,7 @@ impl Network {
             flying: BTreeMap::new(),
             count: 0,
             free_at: BTreeMap::new(),
+            nat: None,
             trace: 0xcbf2_9ce4_8422_2325,
         }
     }
@@ -95,7 +99,8 @@ impl Network {
         for octet in octets {
             self.trace = (self.trace ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
         }
-        if octets.len() > self.weather.mtu || self.dice.per_mille(self.weather.loss) {
+        let is_unreachable = self.nat.is_some_and(|[own, _]| own == to);
+        if octets.len() > self.weather.mtu || is_unreachable || self.dice.per_mille(self.weather.loss) {
             return;
         }
         let mut start = now;
@@ -115,6 +120,7 @@ impl Network {
                 at += self.weather.delay * (self.dice.roll() % 50) as u32 / 100;
             }
             self.count += 1;
+            let from = self.nat.filter(|[own, _]| *own == from).map_or(from, |[_, known]| known);
             self.flying.insert((at, self.count), Flying { from, to, octets: octets.to_vec() });
         }
     }
@@ -125,7 +131,13 @@ impl Network {
 
     fn arrived(&mut self, now: Instant) -> Option<Flying> {
         let first = self.flying.first_entry().filter(|e| e.key().0 <= now)?;
-        Some(first.remove())
+        let mut flying = first.remove();
+        if let Some([own, known]) = self.nat
+            && flying.to == known
+        {
+            flying.to = own;
+        }
+        Some(flying)
     }
 }
 
