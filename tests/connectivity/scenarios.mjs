@@ -224,6 +224,22 @@ const others = [
     },
   })),
   {
+    // What one end marks is on the wire, and the mark of a queue that fills up
+    // does no harm at the other.
+    name: "marks",
+    async run(rig, undo) {
+      const { net } = network(undo);
+      const hosts = [net.open("a", 21), net.open("b", 31)];
+      const rule = "ip dscp ef ip ecn ect0 counter ip ecn set ce";
+      net.rules(hosts[1].space, `table ip marks { chain seen { type filter hook input priority 0; ${rule}; }\n}`);
+      const args = ["--dscp", "46", "--ecn", "ect0"];
+      const result = await transfer(rig, undo, hosts, [{ args }, {}]);
+      const [, seen] = /counter packets (\d+)/.exec(net.in(hosts[1].space, "nft", "list", "table", "ip", "marks"));
+      expect(Number(seen) > BULK / 1_500, `${seen} datagrams with EF and ECT(0)`);
+      return `${describe(result)}, ${seen} datagrams with EF and ECT(0), whole with CE`;
+    },
+  },
+  {
     name: "no-hairpin",
     async run(rig, undo) {
       const { net, servers } = network(undo);
