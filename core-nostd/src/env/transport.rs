@@ -83,6 +83,12 @@ impl TransportContext {
         self.dscp << 2 | self.ecn.to_bits()
     }
 
+    /// The path without the marks: what is sent back does not carry the marks of
+    /// what came.
+    pub const fn unmarked(self) -> Self {
+        Self { ecn: EcnCodepoint::NotEct, dscp: 0, ..self }
+    }
+
     /// Whether both name the same path, whatever the marks on the datagram.
     pub fn same_path(&self, other: &Self) -> bool {
         self.local_addr == other.local_addr

@@ -3,7 +3,7 @@
 use super::candidates::{RemoteCandidate, ServerCandidate, is_tcp};
 use super::pairs::{PairState, Readiness, TCP_PENALTY};
 use super::{Agent, ConnectionState};
-use crate::env::{EcnCodepoint, Env, Instant, Transmit, TransportContext};
+use crate::env::{Env, Instant, Transmit, TransportContext};
 use crate::stun::{Due, Schedule, Transaction};
 use crate::wire::ShortBuffer;
 use crate::wire::candidate::{CandidateType, TcpType};
@@ -167,7 +167,7 @@ impl Agent {
 
     fn respond(&mut self, mut response: Response) -> bool {
         // The marks are the request's.
-        response.path = TransportContext { ecn: EcnCodepoint::NotEct, dscp: 0, ..response.path };
+        response.path = response.path.unmarked();
         let queued = self.responses.push_back(response).is_ok();
         if !queued {
             self.counters.requests_dropped += 1;
@@ -204,7 +204,7 @@ impl Agent {
             // Without room the pair is formed all the same.
             let _ = self.remotes.push(remote);
         }
-        let path = TransportContext { ecn: EcnCodepoint::NotEct, dscp: 0, ..check.path };
+        let path = check.path.unmarked();
         let Some(index) = self.pair(env, &local, &remote, path, Readiness::Ready) else {
             self.counters.requests_dropped += 1;
             return;

@@ -60,6 +60,7 @@ impl<U: Users> TurnServer<U> {
         out: &mut [u8],
     ) -> Option<Output> {
         self.tick(now);
+        let client = client.unmarked();
         match classify(datagram) {
             _ if datagram.first().is_some_and(|first| (0x40..0x80).contains(first)) => {
                 return self.handle_channel_data(&client, datagram);

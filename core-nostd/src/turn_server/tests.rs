@@ -1,6 +1,6 @@
 use super::*;
 use crate::crypto::rust_crypto::PROVIDER;
-use crate::env::TransportProtocol;
+use crate::env::{EcnCodepoint, TransportProtocol};
 use crate::wire::stun::{AttributeType, Builder, Class, Message, Method, TransactionId};
 use crate::wire::turn::{ChannelNumber, RequestedTransport, channel_data, channel_header};
 use std::string::String;
@@ -185,6 +185,10 @@ fn a_binding_request_is_told_its_address() {
     assert_eq!(message.class, Class::Success);
     assert_eq!(message.xor_address(AttributeType::XOR_MAPPED_ADDRESS), Some(client(7).peer_addr));
     assert_eq!(answer.len(), 32);
+    // What the network marked on the way here is not marked on the way back.
+    let marked = TransportContext { ecn: EcnCodepoint::Ce, dscp: 46, ..client(7) };
+    let output = bench.server.handle_read(bench.now, marked, &request, &mut [0; 1600]).unwrap();
+    assert!(matches!(output, Output::Client(transmit) if transmit.transport == client(7)));
 }
 
 #[test]
