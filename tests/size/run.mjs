@@ -23,6 +23,11 @@ const machines = [
   { name: "riscv32imc-unknown-none-elf", target: "riscv32imc-unknown-none-elf", title: "riscv32imc", emulator: virt, mhz: 160 },
 ];
 
+/** The same with the hybrid key exchange, where it is measured. */
+const hybrids = machines
+  .filter(({ name }) => ["thumbv6m-none-eabi", "riscv32imc-unknown-none-elf"].includes(name))
+  .map((machine) => ({ ...machine, name: `${machine.name}, hybrid`, of: machine.name, features: "post-quantum" }));
+
 /** What the project wants to reach, by machine and figure. */
 const goals = {
   "thumbv6m-none-eabi": { flash: 120 * 1024, heap: 20 * 1024, stack: 10 * 1024 },
@@ -99,14 +104,25 @@ function measure(machine) {
   run(machine, empty);
   const got = run(machine, peer);
   const most = (key) => Math.max(got[`offerer-${key}`], got[`answerer-${key}`]);
-  const handshake = (end) => got[`${end}-calls`] + got[`${end}-operations`];
+  const shaken = (version) => {
+    const of = (key) => [`${version}offerer-${key}`, `${version}answerer-${key}`].map((name) => got[name]);
+    const [calls, operations] = [of("calls"), of("operations")];
+    return {
+      handshake: Math.max(calls[0] + operations[0], calls[1] + operations[1]),
+      operations: Math.max(...operations),
+      gap: Math.max(...of("calls-longest"), ...of("operations-longest")),
+      calls: got[`${version}stack-calls`],
+      stack: got[`${version}stack-operations`],
+    };
+  };
   return {
     ...got,
     flash: flash(peer) - flash(empty),
     heap: most("heap"),
     stack: Math.max(got["stack-calls"], got["stack-operations"], got["stack-negotiation"]),
-    handshake: Math.max(handshake("offerer"), handshake("answerer")),
-    gap: Math.max(most("calls-longest"), most("operations-longest")),
+    handshake: shaken("").handshake,
+    gap: shaken("").gap,
+    versions: { 1.3: shaken(""), 1.2: shaken("v12-") },
     contributors: contributors(peer),
   };
 }
@@ -127,9 +143,23 @@ function document(all) {
       return `| ${name}, ${key} | ${grouped(Math.round(goal))} | ${grouped(is)} | ${is <= goal ? "yes" : "no"} |`;
     }),
   );
+  const version = ({ name, title, mhz }, text, handshake) => {
+    const f = all[name];
+    const cells = [f.flash, f.heap, handshake.calls, handshake.stack].map(grouped);
+    const work = [handshake.handshake, handshake.operations, handshake.gap].map((n) => `${grouped(n)}${ms(n, mhz)}`);
+    return `| ${[title, text, ...cells, ...work].join(" | ")} |`;
+  };
+  const versionRows = machines.flatMap((machine) => {
+    const hybrid = hybrids.find(({ of }) => of === machine.name);
+    return [
+      version(machine, "1.2", all[machine.name].versions["1.2"]),
+      version(machine, "1.3", all[machine.name].versions["1.3"]),
+      ...(hybrid ? [version(hybrid, "1.3 with X25519MLKEM768", all[hybrid.name].versions["1.3"])] : []),
+    ];
+  });
   return `# What a microcontroller pays
 
-Written by \`node tests/size/run.mjs --write\` (\`tests/run size\` measures and compares with \`tests/size/budgets.json\`). The program measured, \`tests/size/src/bin/peer.rs\`, is two connections with \`Limits::TINY\` and the provider \`CHIP\`, features \`data\` and \`rust-crypto\`, at \`opt-level = "s"\` with fat LTO.
+Written by \`node tests/size/run.mjs --write\` (\`tests/run size\` measures and compares with \`tests/size/budgets.json\`). The program measured, \`tests/size/src/bin/peer.rs\`, is two connections with \`Limits::TINY\` and the provider \`CHIP\`, features \`data\` and \`rust-crypto\`, with DTLS 1.3 and X25519 where nothing else is said, at \`opt-level = "s"\` with fat LTO; on Arm with the small implementations of SHA-2 and AES (\`tests/size/.cargo/config.toml\`).
 
 - Flash is code, constants and start values, less those of a program that has the same allocator and start-up and no core. Protocols, crypto, and what they need of \`core\`, \`alloc\` and the compiler's runtime are in it, and so is the program's own loop; a network stack is not.
 - Heap is one connection's, its own struct included, as its allocator was asked for it.
@@ -153,6 +183,14 @@ ${timed("the longest that it computes in one go", (f) => f.gap)}
 ${timed("a message of 1,000 octets, sender", (f) => f["message-sender"])}
 ${timed("a message of 1,000 octets, receiver", (f) => f["message-receiver"])}
 
+## By version of DTLS
+
+Every program has both versions. With the hybrid group it has the feature \`post-quantum\`, the provider \`CHIP_HYBRID\`, and 2,048 octets for flights instead of 1,024.
+
+| | DTLS | flash | heap | stack, protocols | stack, public-key operations | handshake, one end | of it public-key operations | the longest in one go |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+${versionRows.join("\n")}
+
 ## Goals
 
 | | at most | is | met |
@@ -169,7 +207,7 @@ ${v6m.contributors.filter(([, size]) => size >= 500).map(([name, size]) => `| ${
 }
 
 const all = {};
-for (const machine of machines) {
+for (const machine of [...machines, ...hybrids]) {
   try {
     all[machine.name] = measure(machine);
   } catch (error) {

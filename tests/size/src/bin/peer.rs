@@ -1,6 +1,7 @@
 //! Two connections with `Limits::TINY`, one after the other in the same
 //! program and on the same heap: they negotiate, connect, send each other
-//! messages, and close. What each of them takes is measured apart.
+//! messages, and close. What each of them takes is measured apart. At last
+//! they shake hands once more, without DTLS 1.3.
 #![no_std]
 #![no_main]
 
@@ -13,8 +14,11 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
+#[cfg(not(feature = "post-quantum"))]
 use picortc::crypto::rust_crypto::CHIP;
-use picortc::dtls::{Operation, Outcome};
+#[cfg(feature = "post-quantum")]
+use picortc::crypto::rust_crypto::CHIP_HYBRID as CHIP;
+use picortc::dtls::{Operation, Outcome, ProtocolVersion};
 use picortc::env::{Instant, TransportContext, TransportProtocol};
 use picortc::peer::{
     Limits, RTCDataChannelEvent, RTCDataChannelId, RTCEvent, RTCMessage, RTCMilestoneStep, RTCPeerConnection,
@@ -25,6 +29,15 @@ use picortc_size::{board, fail, in_use, peak, print, report, reset_peak, stack, 
 /// What a message costs is measured over so many.
 const MESSAGES: u32 = 8;
 const MESSAGE_LEN: usize = 1000;
+
+/// `Limits::TINY`, with as much room for flights as the hybrid group wants.
+const LIMITS: Limits = {
+    let mut limits = Limits::TINY;
+    if cfg!(feature = "post-quantum") {
+        limits.dtls.flight = 2048;
+    }
+    limits
+};
 
 /// Instructions, or cycles, of one kind of work.
 #[derive(Default, Clone, Copy)]
@@ -54,6 +67,7 @@ struct Depth {
 
 /// One of the two.
 struct End {
+    name: &'static str,
     pc: Box<RTCPeerConnection>,
     addr: SocketAddr,
     heap: usize,
@@ -68,14 +82,19 @@ struct End {
 }
 
 #[inline(never)]
-fn build(now: Instant, seed: u8, addr: SocketAddr) -> End {
+fn build(now: Instant, name: &'static str, version: ProtocolVersion, seed: u8) -> End {
+    let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, seed)), 1000 * u16::from(seed));
     let before = in_use();
     let mut meter = Meter::default();
-    let settings = SettingEngine { defer_public_key_operations: true, ..SettingEngine::default() };
+    let settings = SettingEngine {
+        defer_public_key_operations: true,
+        dtls_max_version: version,
+        ..SettingEngine::default()
+    };
     let pc = meter.run(|| {
         RTCPeerConnectionBuilder::new()
             .with_setting_engine(settings)
-            .with_limits(Limits::TINY)
+            .with_limits(LIMITS)
             .with_crypto_provider(&CHIP)
             .build(now, [seed; 32])
             .map(Box::new)
@@ -84,6 +103,7 @@ fn build(now: Instant, seed: u8, addr: SocketAddr) -> End {
     pc.handle_event(now, RTCEvent::LocalAddressAdded { addr, protocol: TransportProtocol::Udp });
     pc.handle_event(now, RTCEvent::EndOfLocalAddresses);
     End {
+        name,
         pc,
         addr,
         heap: in_use() - before,
@@ -126,7 +146,7 @@ fn negotiate(now: Instant, offerer: &mut End, answerer: &mut End) {
 
 /// The public-key work of one end, on its own.
 #[inline(never)]
-fn work(name: &str, end: &mut End, operation: Operation) -> Outcome {
+fn work(end: &mut End, operation: Operation) -> Outcome {
     let what = operation.name();
     let mut meter = Meter::default();
     let mut context = Context::from_waker(Waker::noop());
@@ -136,7 +156,7 @@ fn work(name: &str, end: &mut End, operation: Operation) -> Outcome {
             break outcome;
         }
     };
-    print(name);
+    print(end.name);
     print("-");
     report(what, meter.total as u32);
     end.operations.total += meter.total;
@@ -145,7 +165,7 @@ fn work(name: &str, end: &mut End, operation: Operation) -> Outcome {
 }
 
 /// Everything that is to be done at `now`; says whether there was anything.
-fn turn(now: Instant, names: [&str; 2], ends: [&mut End; 2], depth: &mut Depth) -> bool {
+fn turn(now: Instant, ends: [&mut End; 2], depth: &mut Depth) -> bool {
     static mut DATAGRAM: [u8; 1500] = [0; 1500];
     // SAFETY: this program has one thread, and does not call itself.
     let buf = unsafe { &mut *(&raw mut DATAGRAM) };
@@ -155,7 +175,7 @@ fn turn(now: Instant, names: [&str; 2], ends: [&mut End; 2], depth: &mut Depth) 
     if let Some(operation) = from.calls.run(|| from.pc.pending_operation()) {
         depth.calls = depth.calls.max(stack::used(top));
         let top = stack::paint();
-        let outcome = work(names[0], from, operation);
+        let outcome = work(from, operation);
         depth.operations = depth.operations.max(stack::used(top));
         let (calls, pc) = (&mut from.calls, &mut from.pc);
         calls.run(|| pc.handle_operation(now, outcome));
@@ -167,7 +187,8 @@ fn turn(now: Instant, names: [&str; 2], ends: [&mut End; 2], depth: &mut Depth) 
             RTCPeerConnectionEvent::OnDataChannel(RTCDataChannelEvent::OnOpen(id)) => from.channel = Some(id),
             RTCPeerConnectionEvent::OnDataChannel(RTCDataChannelEvent::OnClose(_)) => from.closed = true,
             RTCPeerConnectionEvent::OnMilestone(m) if m.step == RTCMilestoneStep::DtlsConnected => {
-                report("dtls-connected-ms", now.as_millis() as u32);
+                print(from.name);
+                report("-dtls-connected-ms", now.as_millis() as u32);
             }
             _ => {}
         }
@@ -202,8 +223,7 @@ fn run(
 ) {
     let limit = *now + Duration::from_secs(60);
     while !done(a, b) {
-        let busy = turn(*now, ["offerer", "answerer"], [a, b], depth)
-            | turn(*now, ["answerer", "offerer"], [b, a], depth);
+        let busy = turn(*now, [a, b], depth) | turn(*now, [b, a], depth);
         if busy {
             continue;
         }
@@ -221,7 +241,7 @@ fn run(
     }
 }
 
-fn tell(name: &str, end: &End) {
+fn tell(end: &End) {
     let values = [
         ("heap", end.heap as u64),
         ("build", end.build.total),
@@ -233,7 +253,7 @@ fn tell(name: &str, end: &End) {
         ("operations-longest", end.operations.longest),
     ];
     for (key, value) in values {
-        print(name);
+        print(end.name);
         print("-");
         report(key, value as u32);
     }
@@ -242,21 +262,27 @@ fn tell(name: &str, end: &End) {
 #[board::entry]
 fn main() -> ! {
     start();
-    report("limits-heap", Limits::TINY.heap_bytes() as u32);
+    report("limits-heap", LIMITS.heap_bytes() as u32);
     report("struct", size_of::<RTCPeerConnection>() as u32);
     report("operation", size_of::<Operation>() as u32);
     let mut now = Instant::from_millis(1);
+    whole_life(&mut now);
+    handshake_12(&mut now);
+    board::exit(0)
+}
 
+/// From construction to the end, with DTLS 1.3.
+#[inline(never)]
+fn whole_life(now: &mut Instant) {
     let top = stack::paint();
-    let host = |last, port| SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), port);
-    let mut a = build(now, 1, host(1, 1000));
-    let mut b = build(now, 2, host(2, 2000));
+    let mut a = build(*now, "offerer", ProtocolVersion::DTLS_1_3, 1);
+    let mut b = build(*now, "answerer", ProtocolVersion::DTLS_1_3, 2);
     report("stack-build", stack::used(top) as u32);
 
     reset_peak();
     let before = in_use();
     let top = stack::paint();
-    negotiate(now, &mut a, &mut b);
+    negotiate(*now, &mut a, &mut b);
     report("stack-negotiation", stack::used(top) as u32);
     report("heap-negotiation", (peak() - before) as u32);
     report("heap-negotiation-left", (in_use() - before) as u32);
@@ -264,14 +290,55 @@ fn main() -> ! {
     reset_peak();
     let before = in_use();
     let mut depth = Depth::default();
-    run(&mut now, &mut a, &mut b, &mut depth, |a, b| a.channel.is_some() && b.channel.is_some());
+    run(now, &mut a, &mut b, &mut depth, opened);
     report("stack-calls", depth.calls as u32);
     report("stack-operations", depth.operations as u32);
-    tell("offerer", &a);
-    tell("answerer", &b);
+    expect_version(&a, *now, "FEFC");
+    tell(&a);
+    tell(&b);
+    messages(now, &mut a, &mut b, &mut depth);
 
-    // Messages one way, each after the one before.
-    for end in [&mut a, &mut b] {
+    if let Some(mut channel) = a.channel.and_then(|id| a.pc.data_channel(id)) {
+        channel.close(*now);
+    }
+    run(now, &mut a, &mut b, &mut depth, |a, b| a.closed && b.closed);
+    a.pc.close(*now);
+    b.pc.close(*now);
+    report("heap-connected", (peak() - before) as u32);
+}
+
+/// The handshake alone, with DTLS 1.2.
+#[inline(never)]
+fn handshake_12(now: &mut Instant) {
+    let mut a = build(*now, "v12-offerer", ProtocolVersion::DTLS_1_2, 1);
+    let mut b = build(*now, "v12-answerer", ProtocolVersion::DTLS_1_2, 2);
+    negotiate(*now, &mut a, &mut b);
+    let mut depth = Depth::default();
+    run(now, &mut a, &mut b, &mut depth, opened);
+    expect_version(&a, *now, "FEFD");
+    report("v12-stack-calls", depth.calls as u32);
+    report("v12-stack-operations", depth.operations as u32);
+    tell(&a);
+    tell(&b);
+}
+
+fn opened(a: &End, b: &End) -> bool {
+    a.channel.is_some() && b.channel.is_some()
+}
+
+/// That what was measured is what was meant.
+fn expect_version(end: &End, now: Instant, version: &str) {
+    let stats = end.pc.get_stats(now).transport();
+    let group = if cfg!(feature = "post-quantum") && version == "FEFC" { "X25519MLKEM768" } else { "x25519" };
+    if stats.tls_version != Some(version) || stats.tls_group != Some(group) {
+        fail("with another version or group");
+    }
+}
+
+/// Messages one way, each after the one before.
+#[inline(never)]
+fn messages(now: &mut Instant, a: &mut End, b: &mut End, depth: &mut Depth) {
+    for end in [&mut *a, &mut *b] {
         end.calls = Meter::default();
     }
     let mut sending = Meter::default();
@@ -279,27 +346,18 @@ fn main() -> ! {
         let message = [i as u8; MESSAGE_LEN];
         let sent = sending.run(|| {
             let channel = a.channel.and_then(|id| a.pc.data_channel(id));
-            channel.is_some_and(|mut c| c.send(now, &message).is_ok())
+            channel.is_some_and(|mut c| c.send(*now, &message).is_ok())
         });
         if !sent {
             fail("to send");
         }
         // Until it is acknowledged: there is no room for two.
-        run(&mut now, &mut a, &mut b, &mut depth, |_, b| b.received > i);
+        run(now, a, b, depth, |_, b| b.received > i);
         while a.channel.and_then(|id| a.pc.data_channel(id)).is_some_and(|c| c.buffered_amount() > 0) {
             let mut more = true;
-            run(&mut now, &mut a, &mut b, &mut depth, |_, _| !core::mem::take(&mut more));
+            run(now, a, b, depth, |_, _| !core::mem::take(&mut more));
         }
     }
     report("message-sender", ((sending.total + a.calls.total) / u64::from(MESSAGES)) as u32);
     report("message-receiver", (b.calls.total / u64::from(MESSAGES)) as u32);
-
-    if let Some(mut channel) = a.channel.and_then(|id| a.pc.data_channel(id)) {
-        channel.close(now);
-    }
-    run(&mut now, &mut a, &mut b, &mut depth, |a, b| a.closed && b.closed);
-    a.pc.close(now);
-    b.pc.close(now);
-    report("heap-connected", (peak() - before) as u32);
-    board::exit(0)
 }
