@@ -1,12 +1,12 @@
 //! dimpl, in this process and under a clock of our own.
 
 use super::*;
-use ::dimpl::{Config as TheirConfig, Dtls, DtlsCertificate, Output};
+use ::dimpl::{Config as TheirConfig, ConfigBuilder, Dtls, DtlsCertificate, Output};
 use picortc_tests::Dice;
 use std::sync::Arc;
 use std::time::Duration;
 
-struct Theirs {
+pub(super) struct Theirs {
     dtls: Dtls,
     start: std::time::Instant,
     timeout: Option<std::time::Instant>,
@@ -18,13 +18,23 @@ struct Theirs {
 
 impl Theirs {
     fn new(version: ProtocolVersion, cookie: bool, active: bool) -> Self {
+        let certificate = identity(2);
+        let certificate =
+            DtlsCertificate { certificate: certificate.der().to_vec(), private_key: pkcs8(&certificate) };
+        Self::with(|config| config.use_server_cookie(cookie), certificate, version, active)
+    }
+
+    pub(super) fn with(
+        adapt: impl FnOnce(ConfigBuilder) -> ConfigBuilder,
+        certificate: DtlsCertificate,
+        version: ProtocolVersion,
+        active: bool,
+    ) -> Self {
         let config = TheirConfig::builder()
             .with_crypto_provider(::dimpl::crypto::rust_crypto::default_provider())
-            .use_server_cookie(cookie)
+            .use_server_cookie(false)
             .dangerously_set_rng_seed(5);
-        let config = Arc::new(config.build().expect("a configuration"));
-        let ours = identity(2);
-        let certificate = DtlsCertificate { certificate: ours.der().to_vec(), private_key: pkcs8(&ours) };
+        let config = Arc::new(adapt(config).build().expect("a configuration"));
         let start = std::time::Instant::now();
         let mut dtls = match version {
             V12 => Dtls::new_12(config, certificate, start),
@@ -58,7 +68,7 @@ impl Theirs {
 
 /// Runs both until they are connected, over a network that loses so many of a
 /// thousand; returns how long it took.
-fn run(ours: &mut Ours, theirs: &mut Theirs, role: Role, loss: u32, seed: u64) -> Duration {
+pub(super) fn run(ours: &mut Ours, theirs: &mut Theirs, role: Role, loss: u32, seed: u64) -> Duration {
     let mut dice = Dice(seed);
     let mut now = Instant::from_millis(1);
     let at = |theirs: &Theirs, now: Instant| theirs.start + Duration::from_micros(now.as_micros());
@@ -96,7 +106,7 @@ fn run(ours: &mut Ours, theirs: &mut Theirs, role: Role, loss: u32, seed: u64) -
     panic!("not connected: ours {:?}, theirs {}", ours.dtls, theirs.connected);
 }
 
-fn talk(ours: &mut Ours, theirs: &mut Theirs) {
+pub(super) fn talk(ours: &mut Ours, theirs: &mut Theirs) {
     let now = Instant::from_millis(100_000);
     for n in 0..10 {
         let text = format!("message {n}").into_bytes();
@@ -110,7 +120,7 @@ fn talk(ours: &mut Ours, theirs: &mut Theirs) {
     assert_eq!(theirs.exported.as_deref(), Some(&ours.exported()[..]), "the same keys for SRTP");
 }
 
-fn roles() -> [(Role, bool); 2] {
+pub(super) fn roles() -> [(Role, bool); 2] {
     [(Role::Client, false), (Role::Server, true)]
 }
 
@@ -151,6 +161,34 @@ fn cookies_of_both_versions_and_roles() {
             run(&mut ours, &mut theirs, role, 0, 1);
             assert_eq!(ours.negotiated().version, version.0);
             talk(&mut ours, &mut theirs);
+        }
+    }
+}
+
+/// The client's share is for a group that the server does not have: it is asked
+/// for another one, once, by either engine.
+#[test]
+fn a_retry_changes_the_group_in_both_roles() {
+    use ::dimpl::NamedGroup as TheirGroup;
+    for (role, active) in roles() {
+        for loss in [0, 250] {
+            let certificate = identity(2);
+            let certificate =
+                DtlsCertificate { certificate: certificate.der().to_vec(), private_key: pkcs8(&certificate) };
+            // The client prefers X25519, and the server has P-256 alone.
+            let both = [TheirGroup::X25519, TheirGroup::Secp256r1];
+            let (provider, groups) = match role {
+                Role::Client => (&PROVIDER, &both[1..]),
+                Role::Server => (only(0x1301, NamedGroup::SECP256R1), &both[..]),
+            };
+            let mut ours = Ours::new(|_| (), provider);
+            let mut theirs = Theirs::with(|config| config.kx_groups(groups), certificate, V13, active);
+            run(&mut ours, &mut theirs, role, loss, 3);
+            let negotiated = ours.negotiated();
+            assert_eq!((negotiated.version, negotiated.group), (V13.0, NamedGroup::SECP256R1.0));
+            assert!(ours.retries > 0, "nobody asked for another group");
+            talk(&mut ours, &mut theirs);
+            println!("{role:?}, {loss} of 1,000 lost: {} after a retry", negotiated.group_name());
         }
     }
 }

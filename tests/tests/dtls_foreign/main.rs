@@ -3,14 +3,15 @@
 
 #![allow(clippy::disallowed_methods, reason = "foreign engines live by a real clock")]
 
+mod certificates;
 mod dimpl;
 mod process;
 
 use picortc::crypto::rust_crypto::{CHIP, PROVIDER};
 use picortc::crypto::{CryptoProvider, NamedGroup};
 use picortc::dtls::{
-    Certificate, Config, Connection, Event, Fingerprints, Limits, Negotiated, ProtocolVersion, Records, Role,
-    SrtpProfile,
+    Certificate, Config, Connection, Event, Fingerprint, Fingerprints, Limits, Negotiated, ProtocolVersion,
+    Records, Role, SrtpProfile,
 };
 use picortc::env::{Env, Instant, Rng};
 use picortc::mem::Datagram;
@@ -41,9 +42,20 @@ fn pkcs8(certificate: &Certificate) -> Vec<u8> {
     [FRONT, certificate.private_key()].concat()
 }
 
+/// The random value of a ServerHello that is a HelloRetryRequest (RFC 8446,
+/// Section 4.1.3).
+const HELLO_RETRY_REQUEST: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2,
+    0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
 /// Our end.
 struct Ours {
     dtls: Connection,
+    /// What the peer's certificate has to be.
+    peer: Fingerprints,
+    /// HelloRetryRequests that went by.
+    retries: usize,
     rng: Rng,
     received: Vec<Vec<u8>>,
     events: Vec<Event>,
@@ -56,15 +68,16 @@ impl Ours {
         config.srtp_profiles.push(SrtpProfile::AEAD_AES_128_GCM).expect("room for one");
         adapt(&mut config);
         let dtls = Connection::new(config, &Limits::DEFAULT).expect("memory");
-        Self { dtls, rng: Rng::new([7; 32]), received: Vec::new(), events: Vec::new() }
+        let peer = Fingerprints::from_iter([identity(2).fingerprint().clone()]);
+        Self { dtls, peer, retries: 0, rng: Rng::new([7; 32]), received: Vec::new(), events: Vec::new() }
     }
 
     fn start(&mut self, now: Instant, role: Role) {
-        let peer = Fingerprints::from_iter([identity(2).fingerprint().clone()]);
-        self.dtls.start(&mut Env::new(now, &mut self.rng), role, peer);
+        self.dtls.start(&mut Env::new(now, &mut self.rng), role, self.peer.clone());
     }
 
     fn read(&mut self, now: Instant, datagram: &mut [u8]) {
+        self.retries += usize::from(is_retry(datagram));
         let env = &mut Env::new(now, &mut self.rng);
         let mut records = Records::new(datagram);
         while let Some(data) = self.dtls.handle_read(env, &mut records) {
@@ -81,6 +94,7 @@ impl Ours {
     fn write(&mut self, now: Instant) -> Option<Vec<u8>> {
         let mut buf = [0; 1500];
         let len = self.dtls.poll_write(&mut Env::new(now, &mut self.rng), &mut buf)?;
+        self.retries += usize::from(is_retry(&buf[..len]));
         Some(buf[..len].to_vec())
     }
 
@@ -111,4 +125,8 @@ impl Ours {
     fn negotiated(&self) -> Negotiated {
         self.dtls.negotiated().expect("connected")
     }
+}
+
+fn is_retry(datagram: &[u8]) -> bool {
+    datagram.windows(HELLO_RETRY_REQUEST.len()).any(|w| w == HELLO_RETRY_REQUEST)
 }
