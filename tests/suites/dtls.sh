@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # DTLS: vectors, every schedule of one and two misfortunes, every flipped bit,
-# and handshakes with dimpl (in the process), OpenSSL and GnuTLS (beside it).
+# and handshakes with dimpl (in the process), OpenSSL, GnuTLS and NSS (beside
+# it).
 # What `unit` tries in part is tried in full here. The counts are the sums of
 # cargo's lines.
 source "$(dirname "$0")/lib/common.bash"
 
 need_command openssl openssl
 need_command gnutls-cli gnutls-bin
+need_command tstclnt libnss3-tools
+# Its NSS has DTLS 1.3 as the RFC has it.
+need_command firefox-esr firefox-esr
 
 mkdir -p tests/out
 log=tests/out/dtls.cargo.log

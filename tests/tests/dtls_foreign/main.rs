@@ -5,6 +5,7 @@
 
 mod certificates;
 mod dimpl;
+mod nss;
 mod process;
 
 use picortc::crypto::rust_crypto::{CHIP, PROVIDER};
@@ -74,6 +75,11 @@ impl Ours {
 
     fn start(&mut self, now: Instant, role: Role) {
         self.dtls.start(&mut Env::new(now, &mut self.rng), role, self.peer.clone());
+        self.start_with(now, role, identity(2).fingerprint().clone());
+    }
+
+    fn start_with(&mut self, now: Instant, role: Role, peer: Fingerprint) {
+        self.dtls.start(&mut Env::new(now, &mut self.rng), role, Fingerprints::from_iter([peer]));
     }
 
     fn read(&mut self, now: Instant, datagram: &mut [u8]) {

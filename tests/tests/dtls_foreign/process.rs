@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Certificate 2 and its key as PEM files, which both tools read.
-fn files() -> (PathBuf, PathBuf) {
+pub(super) fn files() -> (PathBuf, PathBuf) {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let identity = identity(2);
     let convert = |what: &str, der: &[u8], out: &PathBuf| {
@@ -34,14 +34,14 @@ fn files() -> (PathBuf, PathBuf) {
 }
 
 /// A foreign end: what it says, and what it is told.
-struct Process {
+pub(super) struct Process {
     child: Child,
-    stdin: ChildStdin,
+    pub(super) stdin: ChildStdin,
     output: Arc<Mutex<String>>,
 }
 
 impl Process {
-    fn start(command: &mut Command) -> Self {
+    pub(super) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -67,7 +67,7 @@ impl Process {
         Self { child, stdin, output }
     }
 
-    fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         self.output.lock().expect("no panic").clone()
     }
 }
@@ -80,32 +80,38 @@ impl Drop for Process {
 }
 
 /// Our end on a socket of its own, until `done`.
-struct Link {
-    ours: Ours,
-    socket: UdpSocket,
+pub(super) struct Link {
+    pub(super) ours: Ours,
+    pub(super) socket: UdpSocket,
     peer: Option<SocketAddr>,
+    /// Which of our datagrams are lost, by their number; none once connected.
+    pub(super) lost: &'static [usize],
+    sent: usize,
     start: std::time::Instant,
 }
 
 impl Link {
-    fn new(ours: Ours, peer: Option<SocketAddr>) -> Self {
+    pub(super) fn new(ours: Ours, peer: Option<SocketAddr>) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
         socket.set_read_timeout(Some(Duration::from_millis(5))).expect("a time-out");
-        Self { ours, socket, peer, start: std::time::Instant::now() }
+        Self { ours, socket, peer, lost: &[], sent: 0, start: std::time::Instant::now() }
     }
 
-    fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Instant {
         Instant::from_micros(self.start.elapsed().as_micros() as u64)
     }
 
-    fn run(&mut self, process: &Process, what: &str, done: impl Fn(&Ours, &str) -> bool) {
+    pub(super) fn run(&mut self, process: &Process, what: &str, done: impl Fn(&Ours, &str) -> bool) {
         let deadline = std::time::Instant::now() + Duration::from_secs(90);
         let mut buf = [0; 2000];
         while !done(&self.ours, &process.said()) {
             let now = self.now();
             self.ours.timeout(now);
             while let (Some(peer), Some(datagram)) = (self.peer, self.ours.write(now)) {
-                self.socket.send_to(&datagram, peer).expect("loopback takes it");
+                if !self.lost.contains(&self.sent) {
+                    self.socket.send_to(&datagram, peer).expect("loopback takes it");
+                }
+                self.sent += 1;
             }
             // What a process that is not up yet refuses is an error here, too.
             if let Ok((len, from)) = self.socket.recv_from(&mut buf) {
@@ -134,7 +140,7 @@ impl Link {
     }
 
     /// Lines both ways, after the handshake.
-    fn talk(&mut self, process: &mut Process, is_echo: bool) {
+    pub(super) fn talk(&mut self, process: &mut Process, is_echo: bool) {
         self.run(process, "handshake", |ours, _| ours.dtls.is_connected());
         assert_eq!(self.ours.events, [Event::Connected]);
         self.send(b"from us, in one line\n");
@@ -152,7 +158,7 @@ impl Link {
 }
 
 /// A port that was free just now.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     socket.local_addr().expect("it is bound").port()
 }
