@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `config` | what a device decides once; the memory |
 //! | `identity` | the certificate and its key, kept over a reboot |
-//! | `name` | [`DeviceName`], the device's name on its network (feature `mdns`) |
+//! | `name` | `DeviceName`, the device's name on its network (feature `mdns`) |
 //! | `rtc` | [`Rtc`], the handle that signalling talks to |
 //! | `peer` | [`Peer`], one connection, as its task sees it |
 //! | `runner` | [`Runner`], the task between the socket and the connections |
