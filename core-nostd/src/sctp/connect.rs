@@ -75,6 +75,23 @@ const MAC_LEN: usize = 16;
 const COOKIE_LIFE: Duration = Duration::from_secs(60);
 
 impl Cookie {
+    /// What our tag and first TSN and the peer's INIT or INIT ACK make of an
+    /// association.
+    fn new(created: Instant, (tag, tsn): (u32, Tsn), init: &Init<'_>, tie: (u32, u32)) -> Self {
+        Self {
+            created,
+            tag,
+            tsn,
+            peer_tag: init.tag,
+            peer_tsn: init.tsn,
+            window: init.window,
+            outbound: init.outbound,
+            inbound: init.inbound,
+            peer: init.features,
+            tie,
+        }
+    }
+
     fn emit(&self) -> Result<[u8; COOKIE_LEN], ShortBuffer> {
         let mut bytes = [0; COOKIE_LEN];
         let mut w = Writer::new(&mut bytes);
@@ -137,18 +154,7 @@ impl Association {
             return false;
         }
         self.take_remote(remote);
-        self.adopt(&Cookie {
-            created: env.now,
-            tag: self.link.tag,
-            tsn: self.link.tsn,
-            peer_tag: init.tag,
-            peer_tsn: init.tsn,
-            window: init.window,
-            outbound: init.outbound,
-            inbound: init.inbound,
-            peer: init.features,
-            tie: (0, 0),
-        });
+        self.adopt(&Cookie::new(env.now, (self.link.tag, self.link.tsn), &init, (0, 0)));
         // "both endpoints SHOULD consider the SCTP association to be in the
         // ESTABLISHED state [...] once the DTLS handshake finishes."
         // (draft-hancke-tsvwg-snap-00, Section 6)
@@ -228,18 +234,7 @@ impl Association {
                 break;
             }
         }
-        let cookie = Cookie {
-            created: env.now,
-            tag,
-            tsn,
-            peer_tag: init.tag,
-            peer_tsn: init.tsn,
-            window: init.window,
-            outbound: init.outbound,
-            inbound: init.inbound,
-            peer: init.features,
-            tie,
-        };
+        let cookie = Cookie::new(env.now, (tag, tsn), &init, tie);
         self.due.init_ack = Some(PendingInitAck { cookie, unrecognized });
     }
 
@@ -287,18 +282,7 @@ impl Association {
         if self.inbound.pool.append(&mut self.cookie, cookie).is_err() {
             return self.misbehaved(Cause::OUT_OF_RESOURCE);
         }
-        self.adopt(&Cookie {
-            created: env.now,
-            tag: self.link.tag,
-            tsn: self.link.tsn,
-            peer_tag: init.tag,
-            peer_tsn: init.tsn,
-            window: init.window,
-            outbound: init.outbound,
-            inbound: init.inbound,
-            peer: init.features,
-            tie: (0, 0),
-        });
+        self.adopt(&Cookie::new(env.now, (self.link.tag, self.link.tsn), &init, (0, 0)));
         self.state = State::CookieEchoed;
         self.errors = 0;
         self.due.init = false;

@@ -14,8 +14,6 @@ pub(super) enum Place {
     PendingRemote,
 }
 
-const CURRENT: [Place; 2] = [Place::CurrentLocal, Place::CurrentRemote];
-
 /// A description, and where it lies in the text.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -43,27 +41,27 @@ impl Archive {
         Some((entry.sdp_type, text))
     }
 
-    /// How long a description can be that takes the place of those in `gone`.
-    pub(super) fn room_without(&self, gone: &[Place]) -> usize {
+    /// How long a description of `sdp_type` can be in a place.
+    pub(super) fn room(&self, place: Place, sdp_type: RTCSdpType) -> usize {
+        let gone = replaced(place, sdp_type);
         let stays = self.entries.iter().filter(|entry| !gone.contains(&entry.place));
         self.text.capacity() - stays.map(|entry| entry.length).sum::<usize>()
     }
 
-    /// Keeps `lines` in a place, instead of what is in the places of `gone`.
+    /// Keeps `lines` in a place, instead of the descriptions that they replace.
     pub(super) fn set<'a>(
         &mut self,
         place: Place,
         sdp_type: RTCSdpType,
         lines: impl Iterator<Item = &'a str> + Clone,
-        gone: &[Place],
     ) -> Result<(), Error> {
         let length = lines.clone().map(str::len).sum();
-        let max = self.room_without(gone);
+        let max = self.room(place, sdp_type);
         if length > max {
             return Err(Error::TooLong { length, max });
         }
-        for gone in gone {
-            self.clear(*gone);
+        for gone in replaced(place, sdp_type) {
+            self.clear(gone);
         }
         let start = self.text.as_str().len();
         let entry = Entry { place, sdp_type, start, length };
@@ -84,11 +82,8 @@ impl Archive {
         }
     }
 
-    /// What was pending is what stands.
+    /// What was pending is what stands, now that there is an answer.
     pub(super) fn settle(&mut self) {
-        for place in CURRENT {
-            self.clear(place);
-        }
         for entry in &mut self.entries {
             entry.place = match entry.place {
                 Place::CurrentLocal | Place::PendingLocal => Place::CurrentLocal,
@@ -99,7 +94,7 @@ impl Archive {
 }
 
 /// The places whose descriptions end when one of `sdp_type` is put in `place`.
-pub(super) const fn replaced(place: Place, sdp_type: RTCSdpType) -> [Place; 3] {
+const fn replaced(place: Place, sdp_type: RTCSdpType) -> [Place; 3] {
     match sdp_type {
         RTCSdpType::Answer => [place, Place::CurrentLocal, Place::CurrentRemote],
         // An offer of the peer takes ours back.
@@ -113,7 +108,11 @@ mod tests {
     use super::*;
 
     fn set(archive: &mut Archive, place: Place, sdp_type: RTCSdpType, text: &str) -> Result<(), Error> {
-        archive.set(place, sdp_type, core::iter::once(text), &replaced(place, sdp_type))
+        archive.set(place, sdp_type, core::iter::once(text))
+    }
+
+    fn free(archive: &Archive) -> usize {
+        archive.text.capacity() - archive.text.as_str().len()
     }
 
     #[test]
@@ -134,7 +133,7 @@ mod tests {
 
         // An offer stands beside what was agreed on; its answer replaces that.
         set(&mut archive, PendingLocal, Offer, "1").unwrap();
-        assert_eq!(archive.room_without(&[]), 0);
+        assert_eq!(free(&archive), 0);
         set(&mut archive, PendingRemote, Answer, "2345678").unwrap();
         archive.settle();
         assert_eq!(archive.get(CurrentLocal), Some((Offer, "1")));
@@ -142,6 +141,6 @@ mod tests {
 
         archive.clear(CurrentLocal);
         assert_eq!(archive.get(CurrentRemote), Some((Answer, "2345678")));
-        assert_eq!(archive.room_without(&[]), 5);
+        assert_eq!(free(&archive), 5);
     }
 }

@@ -1,5 +1,5 @@
 use super::Limits;
-use super::archive::{Archive, Place, replaced};
+use super::archive::{Archive, Place};
 use super::create::{Gathered, Local, kept_lines};
 use super::error::{Error, Operation};
 use super::remote::Remote;
@@ -162,8 +162,7 @@ impl Jsep {
                 .latest(Side::Remote)
                 .is_some_and(|offer| offer.identity_changed(self.view(Place::CurrentRemote).as_ref()));
         }
-        let replaced = replaced(Place::PendingLocal, sdp_type);
-        self.kept.set(Place::PendingLocal, sdp_type, kept_lines(text), &replaced)?;
+        self.kept.set(Place::PendingLocal, sdp_type, kept_lines(text))?;
         // Each description that was applied has a version of its own, so that
         // no two that differ share one (RFC 8829, Section 5.2.2).
         self.version = self.version.saturating_add(1);
@@ -181,8 +180,7 @@ impl Jsep {
         if sdp_type == RTCSdpType::Rollback {
             return Ok(self.roll_back());
         }
-        let replaced = replaced(Place::PendingRemote, sdp_type);
-        let max = self.kept.room_without(&replaced);
+        let max = self.kept.room(Place::PendingRemote, sdp_type);
         if text.len() > max {
             return Err(Error::TooLong { length: text.len(), max });
         }
@@ -222,7 +220,7 @@ impl Jsep {
                 _ => Setup::Active,
             });
         }
-        self.kept.set(Place::PendingRemote, sdp_type, core::iter::once(text), &replaced)?;
+        self.kept.set(Place::PendingRemote, sdp_type, core::iter::once(text))?;
         self.created = None;
         self.finish(&changes, sdp_type);
         Ok(changes)
