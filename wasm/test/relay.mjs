@@ -2,42 +2,23 @@
 // headless browsers in one room.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { networkInterfaces, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createServer as createTcpServer } from "node:net";
 import { buildSync } from "esbuild";
 import { Miniflare } from "miniflare";
 import { launch } from "../../tests/browsers/browser.mjs";
 import { Program } from "./processes.mjs";
+import { Report, freePort, ownAddress as own } from "./report.mjs";
 
 const example = fileURLToPath(new URL("../../examples-wasm/worker-relay/", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "picortc-relay-"));
-const own = Object.values(networkInterfaces()).flat().find((a) => a.family === "IPv4" && !a.internal)?.address ?? "127.0.0.1";
 const MIB = 1 << 20;
 
-let [passed, failed] = [0, 0];
-async function check(name, run) {
-  const from = performance.now();
-  try {
-    const saw = await run();
-    passed += 1;
-    console.log(`ok relay/${name} (${saw}, ${((performance.now() - from) / 1000).toFixed(1)} s)`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL relay/${name}: ${error.message}`);
-  }
-}
-
-const freePort = () => new Promise((resolve) => {
-  const server = createTcpServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
-  });
-});
+const report = new Report("relay");
 
 async function turnServer() {
-  const port = await freePort();
+  const port = await freePort("127.0.0.1");
   writeFileSync(join(folder, "turn.conf"), [
     "listening-ip=127.0.0.1", `listening-port=${port}`, `relay-ip=${own}`, "lt-cred-mech", "user=picortc:picortc", "realm=test",
     "no-tls", "no-dtls", "no-cli", "allow-loopback-peers", `userdb=${folder}/turndb`, `pidfile=${folder}/turn.pid`, "log-file=stdout", "simple-log",
@@ -144,7 +125,7 @@ const server = await site(await miniflare.ready);
 const base = `http://127.0.0.1:${server.address().port}/`;
 let chromium, firefox, third;
 try {
-  await check("two browsers join", async () => {
+  await report.check("two browsers join", async () => {
     chromium = await member("chromium", base, "room", ["bulk", "chat"]);
     firefox = await member("firefox", base, "room", ["bulk", "chat"]);
     const stats = await (await fetch(`${base}rooms/room/stats`)).json();
@@ -152,7 +133,7 @@ try {
     return "over one allocation of coturn";
   });
   for (const [name, from, to] of [["Chromium to Firefox", () => chromium, () => firefox], ["Firefox to Chromium", () => firefox, () => chromium]]) {
-    await check(`16 MiB from ${name}`, async () => {
+    await report.check(`16 MiB from ${name}`, async () => {
       const got = receive(to(), 16 * MIB);
       got.catch(() => {});
       const sent = await send(from(), 16 * MIB);
@@ -161,12 +142,12 @@ try {
       return `sha256 ${sent.slice(0, 12)}… at both ends, ${dropped} datagrams dropped by the relay`;
     });
   }
-  await check("the Durable Object is restarted", async () => {
+  await report.check("the Durable Object is restarted", async () => {
     await fetch(`${base}rooms/room/restart`, { method: "POST" });
     const took = await Promise.all([chromium, firefox].map((page) => page.evaluate(() => until(() => joined > 1, "joining again"))));
     return `both are back after ${took.map((ms) => `${(ms / 1000).toFixed(1)} s`).join(" and ")}, without a reload`;
   });
-  await check("one browser is killed", async () => {
+  await report.check("one browser is killed", async () => {
     third = await member("firefox", base, "room", ["chat"]);
     await third.evaluate(() => {
       globalThis.heard = 0;
@@ -190,9 +171,7 @@ try {
   await Promise.allSettled(Object.values(browsers).map((browser) => browser.close()));
   server.close();
   await turn.program.stop();
-  console.log(`${passed} passed, ${failed} failed`);
-  // workerd waits for its connections when it is asked to end.
-  setTimeout(() => process.exit(failed > 0 || passed === 0 ? 1 : 0), 500);
+  report.end();
   miniflare.dispose().catch(() => {});
   rmSync(folder, { recursive: true, force: true });
 }

@@ -2,18 +2,16 @@
 // against itself and the others, the native example, and browsers.
 //
 //   node run.mjs [--only REGEXP] [--list]
-import { networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { BROWSERS, launch } from "../../tests/browsers/browser.mjs";
 import { Program } from "./processes.mjs";
+import { ownAddress as own } from "./report.mjs";
 import { PEERS, peerCommand } from "./runtimes.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { values: options } = parseArgs({ options: { only: { type: "string" }, list: { type: "boolean", default: false } } });
 const EXAMPLE = here("../../target/release/examples/data-channels");
-
-const own = Object.values(networkInterfaces()).flat().find((a) => a.family === "IPv4" && !a.internal)?.address ?? "127.0.0.1";
 
 function peer(runtime, ...args) {
   const [command, ...before] = peerCommand(runtime);

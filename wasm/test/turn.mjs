@@ -2,38 +2,19 @@
 // and TLS; and servers that refuse or are not there.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { networkInterfaces, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
 import { Program } from "./processes.mjs";
+import { Report, freePort, ownAddress as own } from "./report.mjs";
 import { RUNTIMES } from "./runtimes.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "picortc-turn-"));
-const own = Object.values(networkInterfaces()).flat().find((a) => a.family === "IPv4" && !a.internal)?.address ?? "127.0.0.1";
 
-let [passed, failed] = [0, 0];
-async function check(name, run) {
-  const from = performance.now();
-  try {
-    const saw = await run();
-    passed += 1;
-    console.log(`ok turn/${name} (${saw}, ${((performance.now() - from) / 1000).toFixed(1)} s)`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL turn/${name}: ${error.message}`);
-  }
-}
-
-const freePort = () => new Promise((resolve) => {
-  const server = createServer().listen(0, own, () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
-  });
-});
-const [port, tlsPort, nobody] = [await freePort(), await freePort(), await freePort()];
+const report = new Report("turn");
+const [port, tlsPort, nobody] = [await freePort(own), await freePort(own), await freePort(own)];
 const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
 execFileSync("openssl", [
   "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=relay", "-keyout", key,
@@ -69,12 +50,12 @@ for (const runtime of Object.keys(RUNTIMES)) {
   for (const [how, url] of Object.entries(URLS)) {
     // Bun goes by the same adapter: once, and the deepest.
     if (runtime === "bun" && how !== "tls") continue;
-    await check(`${runtime}, relay only, ${how}`, () => inProcess(runtime, "relayed", { url, udp: how === "udp", ...login }));
+    await report.check(`${runtime}, relay only, ${how}`, () => inProcess(runtime, "relayed", { url, udp: how === "udp", ...login }));
   }
 }
-await check("node, a wrong password", () => inProcess("node", "refused", { url: URLS.tcp, username: "user", code: 401 }));
-await check("deno, nobody there, by name", () => inProcess("deno", "refused", { url: `turn:localhost:${nobody}?transport=tcp`, username: "user", code: 701 }));
-await check("node, a certificate that nobody trusts", () => inProcess("node", "refused", { url: URLS.tls, username: "user", code: 701, ca: undefined }));
+await report.check("node, a wrong password", () => inProcess("node", "refused", { url: URLS.tcp, username: "user", code: 401 }));
+await report.check("deno, nobody there, by name", () => inProcess("deno", "refused", { url: `turn:localhost:${nobody}?transport=tcp`, username: "user", code: 701 }));
+await report.check("node, a certificate that nobody trusts", () => inProcess("node", "refused", { url: URLS.tls, username: "user", code: 701, ca: undefined }));
 
 // A Worker cannot be told to trust the run's certificate: TLS is not tried there.
 const miniflare = new Miniflare({
@@ -88,12 +69,10 @@ const inWorker = async (name, given) => {
   if (error) throw new Error(error);
   return saw;
 };
-await check("workerd, relay only, tcp", () => inWorker("relayed", { url: URLS.tcp, ...login }));
-await check("workerd, a wrong password", () => inWorker("refused", { url: URLS.tcp, username: "user", code: 401 }));
+await report.check("workerd, relay only, tcp", () => inWorker("relayed", { url: URLS.tcp, ...login }));
+await report.check("workerd, a wrong password", () => inWorker("refused", { url: URLS.tcp, username: "user", code: 401 }));
 
 await turn.stop();
 rmSync(folder, { recursive: true, force: true });
-console.log(`${passed} passed, ${failed} failed`);
-// workerd waits for its connections when it is asked to end.
-setTimeout(() => process.exit(failed > 0 || passed === 0 ? 1 : 0), 500);
+report.end();
 miniflare.dispose().catch(() => {});

@@ -5,10 +5,10 @@
 //   workerd.mjs serve|connect URL [--battery] [--role client|server]
 import { createSocket } from "node:dgram";
 import { createServer } from "node:http";
-import { networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
 import WebSocket from "ws";
+import { ownAddress as ip } from "./report.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const [mode, ...rest] = process.argv.slice(2);
@@ -16,8 +16,6 @@ const url = mode === "connect" ? rest.shift() : null;
 const runs = rest.includes("--battery");
 const role = rest.includes("--role") ? rest[rest.indexOf("--role") + 1] : null;
 const say = (object) => console.log(JSON.stringify(object));
-
-const ip = Object.values(networkInterfaces()).flat().find((a) => a.family === "IPv4" && !a.internal)?.address ?? "127.0.0.1";
 
 const miniflare = new Miniflare({
   rootPath: `${here}..`,
