@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# examples-wasm/worker-relay end to end: coturn, workerd, Chromium and Firefox in
-# one room; by name only.
+# The relay examples end to end, each started by its start.sh from a fresh copy,
+# with Chromium and Firefox in one room: worker-relay (coturn and workerd) and
+# deno-relay. By name only; `wasm` has the second in short.
 #   tests/run wasm-relay
 source "$(dirname "$0")/lib/common.bash"
 
@@ -16,4 +17,6 @@ check "the tests' packages" ci wasm/test
 check "the rig's packages" ci tests/browsers
 check "the package builds" node wasm/build.mjs
 if [ "$failed" -gt 0 ]; then finish; fi
-exec node wasm/test/relay.mjs
+counted node wasm/test/relay.mjs worker
+counted node wasm/test/relay.mjs deno
+finish

@@ -22,22 +22,11 @@ check "the package builds" node wasm/build.mjs
 check "the native example builds" cargo build --quiet --release -p picortc --example data-channels
 if [ "$failed" -gt 0 ]; then finish; fi
 
-# Adds what a runner counts: its last line is `N passed, N failed`.
-counted() {
-  local log=tests/out/wasm.part.log p f code
-  mkdir -p tests/out
-  node "$@" | tee "$log"
-  code=${PIPESTATUS[0]}
-  read -r p f < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' "$log" | tail -n 1)
-  passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0}))
-  # What ends badly without a count has failed all the same.
-  if [ "$code" -ne 0 ] && [ "${f:-0}" -eq 0 ]; then failed=$((failed + 1)); fi
-}
-
 if [ $# -eq 0 ]; then
-  counted wasm/test/package.mjs
-  counted wasm/test/api.mjs
-  counted wasm/test/turn.mjs
+  counted node wasm/test/package.mjs
+  counted node wasm/test/api.mjs
+  counted node wasm/test/turn.mjs
+  counted node wasm/test/relay.mjs deno --short
 fi
-counted wasm/test/run.mjs "$@"
+counted node wasm/test/run.mjs "$@"
 finish

@@ -3,37 +3,31 @@
 import { connect } from "cloudflare:sockets";
 import { DurableObject } from "cloudflare:workers";
 import { RTCPeerConnection, Relay } from "picortc";
-import { Hub } from "./hub.js";
-
-/** No session description is longer. */
-const MAX_OFFER = 64 * 1024;
-const MAX_MEMBERS = 64;
+import { Room as Members } from "../../relay-common/room.js";
 
 export class Room extends DurableObject {
-  #hub = new Hub();
+  #members = new Members((request) => this.#connection(request));
   #relay = null;
 
   async fetch(request) {
     const { pathname } = new URL(request.url);
-    if (pathname.endsWith("/stats")) return Response.json({ ...this.#hub.stats(), dropped: (await this.#relay)?.dropped ?? 0 });
-    if (request.method !== "POST") return new Response("POST an offer\n", { status: 405 });
+    if (pathname.endsWith("/stats")) return Response.json({ ...this.#members.stats(), dropped: (await this.#relay)?.dropped ?? 0 });
+    if (pathname.endsWith("/offer")) return this.#members.offer(request);
     // What an eviction or a deployment does, for those who want to see it.
-    if (pathname.endsWith("/restart")) {
-      this.ctx.abort("restarted on request");
-      return new Response();
-    }
-    const offer = await request.text();
-    if (offer.length > MAX_OFFER) return new Response("the offer is too long\n", { status: 413 });
-    if (this.#hub.size >= MAX_MEMBERS) return new Response("the room is full\n", { status: 503 });
-    try {
-      const relay = await this.#open();
-      // A browser may hide its addresses: where the request came from is one.
-      const from = request.headers.get("cf-connecting-ip");
-      if (from) relay.permit(from);
-      return new Response(await this.#answer(relay, offer), { status: 201, headers: { "content-type": "application/sdp" } });
-    } catch (error) {
-      return new Response(`${error.message}\n`, { status: error.name === "NetworkError" ? 502 : 400 });
-    }
+    if (request.method !== "POST") return new Response("POST it\n", { status: 405, headers: { allow: "POST" } });
+    this.ctx.abort("restarted on request");
+    return new Response();
+  }
+
+  async #connection(request) {
+    const relay = await this.#open();
+    // A browser may hide its addresses: where the request came from is one.
+    const from = request.headers.get("cf-connecting-ip");
+    if (from) relay.permit(from);
+    // A modest window: coturn drops what exceeds 32 KiB in its queue to us.
+    return new RTCPeerConnection({}, {
+      transport: relay.transport, limits: "server", receiveBuffer: 28 * 1024, sendBuffer: 256 * 1024, maxMessageSize: 16 * 1024,
+    });
   }
 
   // One allocation for the life of the room; another one when it is lost.
@@ -47,7 +41,7 @@ export class Room extends DurableObject {
       relay.closed.then((why) => {
         console.log(`the relay is gone: ${why}`);
         this.#relay = null;
-        this.#hub.clear();
+        this.#members.clear();
       });
       return relay;
     })();
@@ -55,26 +49,5 @@ export class Room extends DurableObject {
       this.#relay = null;
     });
     return this.#relay;
-  }
-
-  async #answer(relay, offer) {
-    // A modest window: coturn drops what exceeds 32 KiB in its queue to us.
-    const pc = new RTCPeerConnection({}, {
-      transport: relay.transport, limits: "server", receiveBuffer: 28 * 1024, sendBuffer: 256 * 1024, maxMessageSize: 16 * 1024,
-    });
-    try {
-      await pc.setRemoteDescription({ type: "offer", sdp: offer });
-      await pc.setLocalDescription();
-      if (pc.iceGatheringState !== "complete") {
-        await new Promise((resolve) => {
-          pc.onicegatheringstatechange = () => pc.iceGatheringState === "complete" && resolve();
-        });
-      }
-    } catch (error) {
-      pc.close();
-      throw error;
-    }
-    this.#hub.add(pc);
-    return pc.localDescription.sdp;
   }
 }

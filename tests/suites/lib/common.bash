@@ -20,6 +20,19 @@ check() {
   fi
 }
 
+# Adds what a runner counts: its last line is `N passed, N failed`.
+# counted COMMAND…
+counted() {
+  local log=tests/out/counted.log p f code
+  mkdir -p tests/out
+  "$@" | tee "$log"
+  code=${PIPESTATUS[0]}
+  read -r p f < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' "$log" | tail -n 1)
+  passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0}))
+  # What ends badly without a count has failed all the same.
+  if [ "$code" -ne 0 ] && [ "${f:-0}" -eq 0 ]; then failed=$((failed + 1)); fi
+}
+
 # Ends a suite: the summary line, and the exit code that goes with it.
 finish() {
   printf '%d passed, %d failed' "$passed" "$failed"

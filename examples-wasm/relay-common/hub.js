@@ -1,4 +1,4 @@
-// The hub, over any RTCPeerConnection: a data channel's label is a topic, and
+// The hub of both relays, over any RTCPeerConnection: a data channel's label is a topic, and
 // what a member says on a topic goes to all others that have a channel of that
 // label. The channel "hub" is the hub's own: it beats, so that members notice
 // within seconds when the hub is gone.
