@@ -23,7 +23,6 @@ impl RTCPeerConnection {
         self.progress_ice();
         self.progress_dtls();
         self.progress_sctp();
-        self.progress_streams();
         self.update_connection_state();
     }
 

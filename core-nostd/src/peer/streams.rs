@@ -347,7 +347,8 @@ impl RTCPeerConnection {
         }
     }
 
-    /// Asks for streams that are wanted, and closes those that nobody needs.
+    /// Asks for streams that are wanted, and closes those that nobody needs:
+    /// before events are read, which tell of it.
     pub(super) fn progress_streams(&mut self) {
         for index in 0..self.streams.places.len() {
             let Some(stream) = self.streams.places.get(index).filter(|s| s.state == State::Open) else {
@@ -366,7 +367,7 @@ impl RTCPeerConnection {
             }
         }
         self.request_server_streams();
-        while !self.closing && !self.streams.is_full() && self.ice.wants_streams(self.now) {
+        while !self.closing && self.ice.wants_streams(self.now) && !self.streams.is_full() {
             let tcp = |path: &TransportContext| path.transport_protocol == TransportProtocol::Tcp;
             let Some((pair, path)) = self.ice.next_blocked(tcp) else { return };
             let path = TransportContext { local_addr: SocketAddr::new(path.local_addr.ip(), 0), ..path };

@@ -133,7 +133,7 @@ impl Limits {
         // An eighth is kept back: a sender with a buffer like ours still
         // fills a path of a MiB.
         receive_buffer: 1280 * 1024,
-        block: 512,
+        block: 1024,
         max_message_size: 256 * 1024,
         send_messages: 1024,
         in_flight: 2048,

@@ -114,10 +114,10 @@ impl<'a> Packet<'a> {
 /// # Errors
 /// [`ShortBuffer`].
 pub fn emit_header(w: &mut Writer<'_>, header: &Header) -> Result<(), ShortBuffer> {
-    w.u16(header.source)?;
-    w.u16(header.destination)?;
-    w.u32(header.tag)?;
-    w.u32(0)
+    // One step: it is written to find out whether anything is to be sent.
+    let ([a, b], [c, d]) = (header.source.to_be_bytes(), header.destination.to_be_bytes());
+    let [e, f, g, h] = header.tag.to_be_bytes();
+    w.bytes(&[a, b, c, d, e, f, g, h, 0, 0, 0, 0])
 }
 
 /// Fills in the checksum of a whole packet that has zero there.
