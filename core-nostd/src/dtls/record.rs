@@ -84,6 +84,13 @@ impl Keys {
         self.installed = false;
     }
 
+    /// A record was not authentic.
+    fn forged(&mut self, worn: &mut bool) -> Unopened {
+        self.forgeries += 1;
+        *worn |= self.forgeries >= MAX_FORGERIES / 2;
+        Unopened::Forged
+    }
+
     /// Octets of nonce that each record carries, in DTLS 1.2.
     fn explicit_len(&self) -> usize {
         AEAD_NONCE_LEN - fixed_iv_len(self.algorithm)
@@ -237,6 +244,9 @@ pub(super) struct RecordLayer {
     /// The next sequence number of epoch 0.
     plain_sequence: u64,
     pub(super) cids: Cids,
+    /// Some keys have seen so many forgeries that new ones may be due: what is
+    /// asked for each datagram need not look into keys.
+    worn: bool,
 }
 
 impl RecordLayer {
@@ -246,6 +256,7 @@ impl RecordLayer {
             write: [Keys::new(provider)?, Keys::new(provider)?],
             plain_sequence: 0,
             cids: Cids::wishing(own_id),
+            worn: false,
         })
     }
 
@@ -280,16 +291,16 @@ impl RecordLayer {
 
     /// Whether so many forgeries came that the keys must go.
     pub(super) fn is_worn(&self) -> bool {
-        self.read.iter().any(|keys| keys.forgeries >= MAX_FORGERIES)
+        self.worn && self.read.iter().any(|keys| keys.forgeries >= MAX_FORGERIES)
     }
 
     /// Whether our keys have served so long, or the peer's seen so many
     /// forgeries (`true`), that new ones are due.
     pub(super) fn wants_rekey(&self) -> Option<bool> {
-        let (read, write) = (newest(&self.read)?, newest(&self.write)?);
-        if read.forgeries >= MAX_FORGERIES / 2 {
+        if self.worn && newest(&self.read)?.forgeries >= MAX_FORGERIES / 2 {
             return Some(true);
         }
+        let write = newest(&self.write)?;
         let is_gcm = write.algorithm != AeadAlgorithm::ChaCha20Poly1305;
         (is_gcm && write.sequence >= REKEY_AFTER).then_some(false)
     }
@@ -357,8 +368,7 @@ impl RecordLayer {
             return Err(Unopened::Replayed);
         }
         let Some(content) = decrypt_12(keys, &header, &id, body) else {
-            keys.forgeries += 1;
-            return Err(Unopened::Forged);
+            return Err(keys.forged(&mut self.worn));
         };
         keys.window.mark(sequence);
         let mut len = content.len();
@@ -384,8 +394,7 @@ impl RecordLayer {
         // "Receivers MUST reject shorter records as if they had failed
         // deprotection".
         let Some(mask) = keys.mask(body) else {
-            keys.forgeries += 1;
-            return Err(Unopened::Forged);
+            return Err(keys.forged(&mut self.worn));
         };
         let mut low = 0;
         for (octet, mask) in front.iter_mut().skip(number_at).take(number_len).zip(mask) {
@@ -397,8 +406,7 @@ impl RecordLayer {
             return Err(Unopened::Replayed);
         }
         let Some(inner) = decrypt_13(keys, sequence, front, body) else {
-            keys.forgeries += 1;
-            return Err(Unopened::Forged);
+            return Err(keys.forged(&mut self.worn));
         };
         keys.window.mark(sequence);
         let (content_type, end) = split_inner(inner);

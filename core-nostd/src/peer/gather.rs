@@ -226,7 +226,9 @@ impl Gatherer {
         };
         let tasks = self.tasks.iter().filter_map(deadline).min();
         #[cfg(feature = "turn")]
-        let tasks = self.clients.iter().filter_map(|c| c.poll_timeout()).chain(tasks).min();
+        if self.relaying {
+            return self.clients.iter().filter_map(|c| c.poll_timeout()).chain(tasks).min();
+        }
         tasks
     }
 
