@@ -3,6 +3,7 @@
 
 mod bytes;
 mod handshake;
+mod recovery;
 mod reliability;
 mod streams;
 mod transfer;
