@@ -1,5 +1,13 @@
 import { createSocket } from "node:dgram";
 import { randomBytes } from "node:crypto";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const OUT = fileURLToPath(new URL("../out/embedded/", import.meta.url));
+const DEVICE_PAGE = fileURLToPath(new URL("../../examples-wasm/browser-to-device/server.mjs", import.meta.url));
 
 // What must hold between an emulated board and a real browser. A case fails by
 // throwing; what it returns is the figure printed beside its name.
@@ -100,6 +108,34 @@ export const CASES = [
       await t.board.line(/LED off/, 10_000, from);
       const steps = t.board.lines.slice(from).filter((l) => /after \d+ ms/.test(l));
       return steps.map((l) => /(\w+) after (\d+ ms)/.exec(l).slice(1).join(" ")).join(", ");
+    },
+  },
+  {
+    name: "readings in another server's page",
+    kind: "arm", // Once is enough: what runs on the board is what runs in the other cases.
+    browser: "chromium",
+    async run(t) {
+      const server = spawn(process.execPath, [DEVICE_PAGE, t.url, "--http", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "inherit"] });
+      try {
+        const [said] = await once(createInterface({ input: server.stdout }), "line");
+        const page = await t.browser.page();
+        await page.goto(said.split(" ")[0]);
+        await page.type("#pin", t.pin);
+        await page.click("#connect");
+        const points = () => ["temperature", "heap"].map((what) => (document.querySelector(`#${what}-plot path`).getAttribute("d").match(/[ML]/g) ?? []).length);
+        await page.waitForFunction(`(${points})().every((n) => n >= 3)`, { timeout: 60_000 });
+        const from = t.board.lines.length;
+        await page.click("#led");
+        await t.board.line(/LED on/, 10_000, from);
+        await page.click("#led");
+        await t.board.line(/LED off/, 10_000, from);
+        const [temperature, heap] = await page.evaluate(() => ["temperature", "heap"].map((what) => document.getElementById(what).textContent));
+        await page.screenshot({ path: `${OUT}readings-${t.name}.png` });
+        await page.close();
+        return `${temperature} °C and ${heap} KB, plotted`;
+      } finally {
+        server.kill();
+      }
     },
   },
   {

@@ -112,7 +112,7 @@ class Run {
 }
 
 for (const board of boards) {
-  const cases = CASES.filter((test) => wanted.test(`${board.name}/${test.name}`));
+  const cases = CASES.filter((test) => (test.kind ?? board.kind) === board.kind && wanted.test(`${board.name}/${test.name}`));
   if (cases.length === 0) continue;
   const run = new Run(board);
   try {

@@ -27,6 +27,7 @@ if [ $# -eq 0 ]; then
   counted node wasm/test/api.mjs
   counted node wasm/test/turn.mjs
   counted node wasm/test/relay.mjs deno --short
+  counted node wasm/test/examples.mjs
 fi
 counted node wasm/test/run.mjs "$@"
 finish
