@@ -28,6 +28,7 @@ if [ $# -eq 0 ]; then
   counted node wasm/test/turn.mjs
   counted node wasm/test/relay.mjs deno --short
   counted node wasm/test/examples.mjs
+  counted node wasm/test/libraries.mjs
 fi
 counted node wasm/test/run.mjs "$@"
 finish

@@ -302,9 +302,10 @@ export class RTCPeerConnection extends EventTarget {
     return channel;
   }
 
-  getStats(selector?: unknown): Promise<RTCStatsReport> {
+  // A default, so that the function's length is 0 as in browsers: simple-peer goes by it.
+  getStats(selector: unknown = null): Promise<RTCStatsReport> {
     return rejecting(async () => {
-      if (selector !== undefined && selector !== null) {
+      if (selector !== null) {
         if (typeof selector !== "object") throw new TypeError("getStats: not a track");
         throw new DOMException("getStats: no sender or receiver has this track", "InvalidAccessError");
       }
