@@ -67,6 +67,8 @@ fn statistics_name_what_dtls_agreed_on() {
         let theirs = |report: &RTCStatsReport<'_>| report.remote_certificate().unwrap().fingerprint.clone();
         assert_eq!(theirs(&a), *b.local_certificate().fingerprint);
         assert_eq!(theirs(&b), *a.local_certificate().fingerprint);
+        // The certificate itself as well, where there is room for it.
+        assert_eq!(a.remote_certificate().unwrap().der, b.local_certificate().der);
     }
 }
 

@@ -81,7 +81,9 @@ export function load(checkout, path) {
     });
   if (missing.length > 0) return { reason: `not in the checkout: ${missing.join(", ")}` };
   if (!scripts.some(({ name }) => name.endsWith("resources/testharness.js"))) return { reason: "not a test of the harness" };
-  return { scripts, interfaces: interfaces(checkout, text), long: /name=["']?timeout["']?\s+content=["']?long|META: timeout=long/.test(text) };
+  const variants = [...text.matchAll(/name=["']?variant["']?\s+content=["']([^"']*)["']|META: variant=(.*)$/gm)].map(([, page, bare]) => (page ?? bare).trim());
+  if (variants.length === 0) variants.push("");
+  return { scripts, variants, interfaces: interfaces(checkout, text), long: /name=["']?timeout["']?\s+content=["']?long|META: timeout=long/.test(text) };
 }
 
 // The IDL that an interface test fetches: every file that it names.

@@ -6,7 +6,8 @@ import process from "node:process";
 import { runInThisContext } from "node:vm";
 
 const isDeno = "Deno" in globalThis;
-const picortc = await import(isDeno ? "../../wasm/dist/deno.js" : "../../wasm/dist/node.js");
+// Deno reads what a program names without being asked for a permission.
+const picortc = isDeno ? await import("../../wasm/dist/deno.js") : await import("../../wasm/dist/node.js");
 const chunks = [];
 for await (const chunk of process.stdin) chunks.push(chunk);
 const job = JSON.parse(Buffer.concat(chunks).toString());
@@ -16,6 +17,8 @@ const define = (target, name, value) =>
   Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
 
 for (const name of ["self", "window"]) define(globalThis, name, globalThis);
+const url = new URL(`https://web-platform.test/${job.path}${job.search}`);
+define(globalThis, "location", { href: url.href, origin: url.origin, pathname: url.pathname, search: url.search });
 for (const [name, value] of Object.entries(picortc)) {
   if (name.startsWith("RTC")) define(globalThis, name, value);
 }
@@ -53,8 +56,11 @@ define(picortc.RTCPeerConnection.prototype, "createOffer", {
 Object.defineProperty(picortc.RTCPeerConnection.prototype.createOffer, "length", { value: createOffer.length });
 Object.defineProperty(picortc.RTCPeerConnection.prototype, "createOffer", { enumerable: true });
 
-// Node has no events of its global object.
-if (!isDeno) {
+if (isDeno) {
+  // The harness is told, and the process goes on.
+  for (const type of ["error", "unhandledrejection"]) addEventListener(type, (event) => event.preventDefault());
+} else {
+  // Node has no events of its global object.
   const events = new EventTarget();
   for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"]) {
     define(globalThis, name, events[name].bind(events));
@@ -91,6 +97,9 @@ define(globalThis, "document", {
   visibilityState: "visible",
   createElement: (name) => lacking(`a ${name} element`),
   getElementById: () => null,
+  getElementsByTagName: () => [],
+  getElementsByTagNameNS: () => [],
+  querySelectorAll: () => [],
   querySelector: () => null,
   addEventListener() {},
   removeEventListener() {},

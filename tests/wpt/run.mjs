@@ -75,10 +75,12 @@ const jobs = rows.filter(({ scripts }) => scripts).flatMap((row) => options.runt
   const job = {
     scripts: row.scripts,
     interfaces: row.interfaces,
+    path: row.path,
     limit: Number(options.limit) * (row.long ? 4 : 1),
     serial: !row.scripts.some(({ name, code }) => name === row.path && /\basync_test\(/.test(code)),
   };
-  row.results[runtime] = await runFile(runtime, job);
+  row.results[runtime] = [];
+  for (const search of row.variants) row.results[runtime].push(...await runFile(runtime, { ...job, search }));
 }));
 await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, async () => {
   for (let job; (job = jobs.shift()); ) await job();

@@ -1,5 +1,6 @@
 import { glue, randomSeed } from "./native.js";
 import { toException } from "./errors.js";
+import { expose } from "./interface.js";
 
 export interface RTCDtlsFingerprint {
   algorithm: string;
@@ -33,6 +34,8 @@ export class RTCCertificate {
     return [{ algorithm, value: value.toLowerCase() }];
   }
 }
+
+expose(RTCCertificate, "RTCCertificate", 0);
 
 /** Of what W3C WebRTC, Section 4.9.2 asks for, ECDSA with P-256. */
 export async function generateCertificate(algorithm: unknown): Promise<RTCCertificate> {

@@ -37,24 +37,37 @@ function iterable(given: unknown, name: string): unknown[] {
   return [...(given as Iterable<unknown>)];
 }
 
-/** RFC 7064 and RFC 7065. */
-const URL_FORM = /^(stuns?|turns?):(\[[0-9a-f:.]+\]|[^:/?#@\s[\]]+)(?::(\d{1,5}))?(\?transport=[^&#\s]+)?$/i;
+/**
+ * The URL of a server (RFC 7064, RFC 7065) as the core reads it. Its host is
+ * one of the web's, so that names in any script become what DNS knows.
+ */
+export function serverUrl(text: string): string {
+  let [url, host]: [URL?, URL?] = [];
+  try {
+    url = new URL(text);
+    host = new URL(`https://${url.pathname}`);
+  } catch {
+    // Neither is looked at then.
+  }
+  const turn = /^turns?:$/.test(url?.protocol ?? "");
+  const query = turn ? /^(\?transport=(udp|tcp))?$/i : /^$/;
+  if (!url || !host || !(turn || /^stuns?:$/.test(url.protocol)) || url.hash !== "" || !query.test(url.search)) {
+    throw new DOMException(`iceServers: not the URL of a STUN or TURN server: ${text}`, "SyntaxError");
+  }
+  // The web leaves out the port of its own scheme.
+  const port = host.port || (/:0*443$/.test(url.pathname) ? "443" : "");
+  return `${url.protocol}${host.hostname}${port && `:${port}`}${url.search}`;
+}
 
-function checkUrl(url: string, server: RTCIceServer): void {
-  const match = URL_FORM.exec(url);
-  const syntax = (why: string) => new DOMException(`iceServers: ${why}: ${url}`, "SyntaxError");
-  if (!match) throw syntax(/^(stuns?|turns?):/i.test(url) ? "malformed URL" : "not a stun, turn or turns URL");
-  const [, scheme, , port, query] = match as unknown as [string, string, string, string?, string?];
-  if (port !== undefined && Number(port) > 65535) throw syntax("no such port");
-  if (/^stun/i.test(scheme)) {
-    if (query) throw syntax("a stun URL has no query");
-    return;
-  }
-  if (query && !/^\?transport=(udp|tcp)$/i.test(query)) throw syntax("transport is udp or tcp");
+function checkUrl(text: string, server: RTCIceServer): void {
+  const url = serverUrl(text);
+  if (!url.startsWith("turn")) return;
   if (server.username === undefined || server.credential === undefined) {
-    throw new DOMException(`iceServers: ${url} wants a username and a credential`, "InvalidAccessError");
+    throw new DOMException(`iceServers: ${text} wants a username and a credential`, "InvalidAccessError");
   }
-  if (new TextEncoder().encode(server.username).length > 508) throw syntax("the username is longer than 508 octets");
+  if (new TextEncoder().encode(server.username).length > 508) {
+    throw new DOMException("iceServers: the username is longer than 508 octets", "SyntaxError");
+  }
 }
 
 function iceServer(given: unknown): RTCIceServer {

@@ -1,5 +1,6 @@
 import { RTCError, invalidState, toException } from "./errors.js";
-import { RTCErrorEvent, defineHandlers } from "./events.js";
+import { RTCErrorEvent } from "./events.js";
+import { defineHandlers, expose } from "./interface.js";
 import type { ChannelId, ChannelTraits, PeerConnection } from "./sans-io.js";
 
 export type RTCDataChannelState = "connecting" | "open" | "closing" | "closed";
@@ -286,3 +287,4 @@ export const PRIORITIES: readonly (readonly [RTCPriorityType, number])[] = [
 ];
 
 defineHandlers(RTCDataChannel.prototype, ["open", "bufferedamountlow", "error", "closing", "close", "message"]);
+expose(RTCDataChannel, "RTCDataChannel", 0);

@@ -1,4 +1,6 @@
 // Session descriptions and candidates as the W3C's interface has them.
+import { expose } from "./interface.js";
+
 export type RTCSdpType = "offer" | "pranswer" | "answer" | "rollback";
 const SDP_TYPES: readonly string[] = ["offer", "pranswer", "answer", "rollback"];
 
@@ -43,3 +45,4 @@ export class RTCSessionDescription {
     return { type: this.#type, sdp: this.#sdp };
   }
 }
+expose(RTCSessionDescription, "RTCSessionDescription");

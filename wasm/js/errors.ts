@@ -1,4 +1,5 @@
 // Exceptions: the W3C's names, made of what wasm throws.
+import { expose } from "./interface.js";
 import { glue } from "./native.js";
 
 /** What kind of error it is (W3C WebRTC, Section 11). */
@@ -21,24 +22,23 @@ const DETAILS: readonly string[] = [
 
 /** An error of WebRTC's own (W3C WebRTC, Section 11). */
 export class RTCError extends DOMException {
-  readonly errorDetail: RTCErrorDetailType;
-  readonly sdpLineNumber: number | null;
-  readonly sctpCauseCode: number | null;
-  readonly receivedAlert: number | null;
-  readonly sentAlert: number | null;
+  readonly #init: RTCErrorInit;
 
   constructor(init: RTCErrorInit, message = "") {
     if (init === null || typeof init !== "object" || !DETAILS.includes(init.errorDetail)) {
       throw new TypeError("RTCError: errorDetail is not one of RTCErrorDetailType");
     }
     super(message, "OperationError");
-    this.errorDetail = init.errorDetail;
-    this.sdpLineNumber = init.sdpLineNumber ?? null;
-    this.sctpCauseCode = init.sctpCauseCode ?? null;
-    this.receivedAlert = init.receivedAlert ?? null;
-    this.sentAlert = init.sentAlert ?? null;
+    this.#init = { ...init };
   }
+
+  get errorDetail(): RTCErrorDetailType { return this.#init.errorDetail; }
+  get sdpLineNumber(): number | null { return this.#init.sdpLineNumber ?? null; }
+  get sctpCauseCode(): number | null { return this.#init.sctpCauseCode ?? null; }
+  get receivedAlert(): number | null { return this.#init.receivedAlert ?? null; }
+  get sentAlert(): number | null { return this.#init.sentAlert ?? null; }
 }
+expose(RTCError, "RTCError");
 
 /** Whether wasm stopped in the middle: what it held is not to be touched again. */
 export function isTrap(thrown: unknown): boolean {

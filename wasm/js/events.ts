@@ -1,41 +1,8 @@
-// Events, and `on…` handlers.
-import type { RTCDataChannel } from "./data-channel.js";
-import type { RTCError } from "./errors.js";
-import type { RTCIceCandidate } from "./ice-candidate.js";
-
-type Handler = ((event: any) => unknown) | null;
-
-const HANDLERS = Symbol("handlers");
-
-/** Gives a class its `on…` attributes: one listener each, in its place among the others. */
-export function defineHandlers(prototype: object, types: readonly string[]): void {
-  for (const type of types) {
-    Object.defineProperty(prototype, `on${type}`, {
-      configurable: true,
-      enumerable: true,
-      get(this: Handled) {
-        return this[HANDLERS]?.get(type)?.handler ?? null;
-      },
-      set(this: Handled, value: unknown) {
-        const handler = typeof value === "function" ? (value as Handler) : null;
-        const all = (this[HANDLERS] ??= new Map());
-        const entry = all.get(type);
-        if (entry) {
-          entry.handler = handler;
-          return;
-        }
-        if (!handler) return;
-        const made = { handler };
-        all.set(type, made);
-        this.addEventListener(type, (event) => made.handler?.call(this, event));
-      },
-    });
-  }
-}
-
-interface Handled extends EventTarget {
-  [HANDLERS]?: Map<string, { handler: Handler }>;
-}
+// Events.
+import { RTCDataChannel } from "./data-channel.js";
+import { RTCError } from "./errors.js";
+import { RTCIceCandidate } from "./ice-candidate.js";
+import { expose } from "./interface.js";
 
 export interface RTCPeerConnectionIceEventInit extends EventInit {
   candidate?: RTCIceCandidate | null;
@@ -44,15 +11,19 @@ export interface RTCPeerConnectionIceEventInit extends EventInit {
 
 /** A local candidate is known, or there are no more (W3C WebRTC, Section 4.8.2). */
 export class RTCPeerConnectionIceEvent extends Event {
-  readonly candidate: RTCIceCandidate | null;
-  readonly url: string | null;
+  readonly #candidate: RTCIceCandidate | null;
+  readonly #url: string | null;
 
   constructor(type: string, init: RTCPeerConnectionIceEventInit = {}) {
     super(type, init);
-    this.candidate = init.candidate ?? null;
-    this.url = init.url ?? null;
+    this.#candidate = checked(init?.candidate ?? null, RTCIceCandidate, true);
+    this.#url = init?.url === undefined || init.url === null ? null : String(init.url);
   }
+
+  get candidate(): RTCIceCandidate | null { return this.#candidate; }
+  get url(): string | null { return this.#url; }
 }
+expose(RTCPeerConnectionIceEvent, "RTCPeerConnectionIceEvent");
 
 export interface RTCPeerConnectionIceErrorEventInit extends EventInit {
   address?: string | null;
@@ -64,22 +35,21 @@ export interface RTCPeerConnectionIceErrorEventInit extends EventInit {
 
 /** A server gave no candidate (W3C WebRTC, Section 4.8.3). */
 export class RTCPeerConnectionIceErrorEvent extends Event {
-  readonly address: string | null;
-  readonly port: number | null;
-  readonly url: string;
-  readonly errorCode: number;
-  readonly errorText: string;
+  readonly #init: RTCPeerConnectionIceErrorEventInit;
 
   constructor(type: string, init: RTCPeerConnectionIceErrorEventInit) {
     super(type, init);
     if (init?.errorCode === undefined) throw new TypeError("RTCPeerConnectionIceErrorEvent: errorCode is required");
-    this.address = init.address ?? null;
-    this.port = init.port ?? null;
-    this.url = init.url ?? "";
-    this.errorCode = Number(init.errorCode) & 0xffff;
-    this.errorText = init.errorText ?? "";
+    this.#init = { ...init, errorCode: Number(init.errorCode) & 0xffff };
   }
+
+  get address(): string | null { return this.#init.address ?? null; }
+  get port(): number | null { return this.#init.port ?? null; }
+  get url(): string { return this.#init.url ?? ""; }
+  get errorCode(): number { return this.#init.errorCode; }
+  get errorText(): string { return this.#init.errorText ?? ""; }
 }
+expose(RTCPeerConnectionIceErrorEvent, "RTCPeerConnectionIceErrorEvent");
 
 export interface RTCDataChannelEventInit extends EventInit {
   channel: RTCDataChannel;
@@ -87,14 +57,16 @@ export interface RTCDataChannelEventInit extends EventInit {
 
 /** The peer opened a channel (W3C WebRTC, Section 6.3). */
 export class RTCDataChannelEvent extends Event {
-  readonly channel: RTCDataChannel;
+  readonly #channel: RTCDataChannel;
 
   constructor(type: string, init: RTCDataChannelEventInit) {
     super(type, init);
-    if (!init?.channel) throw new TypeError("RTCDataChannelEvent: channel is required");
-    this.channel = init.channel;
+    this.#channel = checked(init?.channel, RTCDataChannel);
   }
+
+  get channel(): RTCDataChannel { return this.#channel; }
 }
+expose(RTCDataChannelEvent, "RTCDataChannelEvent");
 
 export interface RTCErrorEventInit extends EventInit {
   error: RTCError;
@@ -102,11 +74,19 @@ export interface RTCErrorEventInit extends EventInit {
 
 /** Something went wrong (W3C WebRTC, Section 11.3). */
 export class RTCErrorEvent extends Event {
-  readonly error: RTCError;
+  readonly #error: RTCError;
 
   constructor(type: string, init: RTCErrorEventInit) {
     super(type, init);
-    if (!init?.error) throw new TypeError("RTCErrorEvent: error is required");
-    this.error = init.error;
+    this.#error = checked(init?.error, RTCError);
   }
+
+  get error(): RTCError { return this.#error; }
+}
+expose(RTCErrorEvent, "RTCErrorEvent");
+
+// What is of an interface, or null where that may be.
+function checked<T>(value: T, type: abstract new (...args: any[]) => unknown, nullable = false): T {
+  if (!(value instanceof type || (nullable && value === null))) throw new TypeError(`the event wants an ${type.name}`);
+  return value;
 }

@@ -1,3 +1,5 @@
+import { expose } from "./interface.js";
+
 export type RTCIceComponent = "rtp" | "rtcp";
 export type RTCIceProtocol = "udp" | "tcp";
 export type RTCIceTcpCandidateType = "active" | "passive" | "so";
@@ -121,3 +123,4 @@ export class RTCIceCandidate {
     };
   }
 }
+expose(RTCIceCandidate, "RTCIceCandidate");

@@ -1,5 +1,5 @@
 // RTCIceTransport, RTCDtlsTransport and RTCSctpTransport: states to look at.
-import { defineHandlers } from "./events.js";
+import { defineHandlers, expose } from "./interface.js";
 import type { RTCIceCandidate } from "./ice-candidate.js";
 
 export type RTCIceTransportState = "new" | "checking" | "connected" | "completed" | "disconnected" | "failed" | "closed";
@@ -7,6 +7,23 @@ export type RTCIceGathererState = "new" | "gathering" | "complete";
 export type RTCDtlsTransportState = "new" | "connecting" | "connected" | "closed" | "failed";
 export type RTCSctpTransportState = "connecting" | "connected" | "closed";
 export type RTCIceRole = "unknown" | "controlling" | "controlled";
+
+export interface RTCIceParameters {
+  usernameFragment: string;
+  password: string;
+}
+
+export interface RTCIceCandidatePair {
+  local: RTCIceCandidate;
+  remote: RTCIceCandidate;
+}
+
+/** What the connection knows of its ICE agent. */
+export interface IceView {
+  candidates(side: "local" | "remote"): RTCIceCandidate[];
+  parameters(side: "local" | "remote"): RTCIceParameters | null;
+  pair(): RTCIceCandidatePair | null;
+}
 
 /** @internal */
 export const INTERNAL = Symbol("internal");
@@ -18,26 +35,36 @@ export class RTCIceTransport extends EventTarget {
   #state: RTCIceTransportState = "new";
   #gatheringState: RTCIceGathererState = "new";
   #role: RTCIceRole = "unknown";
-  readonly #local: () => RTCIceCandidate[];
+  readonly #component = "rtp";
+  #pair: RTCIceCandidatePair | null = null;
+  readonly #view: IceView;
 
   declare onstatechange: ((event: Event) => unknown) | null;
   declare ongatheringstatechange: ((event: Event) => unknown) | null;
   declare onselectedcandidatepairchange: ((event: Event) => unknown) | null;
 
   /** @internal */
-  constructor(token: typeof INTERNAL, local: () => RTCIceCandidate[]) {
+  constructor(token: typeof INTERNAL, view: IceView) {
     if (token !== INTERNAL) throw new TypeError("Illegal constructor");
     super();
-    this.#local = local;
+    this.#view = view;
   }
 
-  get component(): "rtp" { return "rtp"; }
+  get component(): "rtp" { return this.#component; }
   get role(): RTCIceRole { return this.#role; }
   get state(): RTCIceTransportState { return this.#state; }
   get gatheringState(): RTCIceGathererState { return this.#gatheringState; }
 
-  getLocalCandidates(): RTCIceCandidate[] {
-    return this.#local();
+  getLocalCandidates(): RTCIceCandidate[] { return this.#view.candidates("local"); }
+  getRemoteCandidates(): RTCIceCandidate[] { return this.#view.candidates("remote"); }
+  getLocalParameters(): RTCIceParameters | null { return this.#view.parameters("local"); }
+  getRemoteParameters(): RTCIceParameters | null { return this.#view.parameters("remote"); }
+
+  getSelectedCandidatePair(): RTCIceCandidatePair | null {
+    if (this.#state === "closed") return null;
+    const pair = this.#view.pair();
+    if (pair?.local.candidate !== this.#pair?.local.candidate || pair?.remote.candidate !== this.#pair?.remote.candidate) this.#pair = pair;
+    return this.#pair;
   }
 
   /** @internal */
@@ -51,46 +78,59 @@ export class RTCIceTransport extends EventTarget {
       this.#state = state.state;
       if (!silent) this.dispatchEvent(new Event("statechange"));
     }
+    if (silent) return;
+    const before = this.#pair;
+    if (this.getSelectedCandidatePair() !== before) this.dispatchEvent(new Event("selectedcandidatepairchange"));
   }
 }
 defineHandlers(RTCIceTransport.prototype, ["statechange", "gatheringstatechange", "selectedcandidatepairchange"]);
+expose(RTCIceTransport, "RTCIceTransport", 0);
 
 /** DTLS (W3C WebRTC, Section 5.5). */
 export class RTCDtlsTransport extends EventTarget {
   #state: RTCDtlsTransportState = "new";
-  readonly iceTransport: RTCIceTransport;
+  #certificate: ArrayBuffer | null = null;
+  readonly #iceTransport: RTCIceTransport;
+  readonly #read: () => Uint8Array;
 
   declare onstatechange: ((event: Event) => unknown) | null;
   declare onerror: ((event: Event) => unknown) | null;
 
   /** @internal */
-  constructor(token: typeof INTERNAL, iceTransport: RTCIceTransport) {
+  constructor(token: typeof INTERNAL, iceTransport: RTCIceTransport, read: () => Uint8Array) {
     if (token !== INTERNAL) throw new TypeError("Illegal constructor");
     super();
-    this.iceTransport = iceTransport;
+    this.#iceTransport = iceTransport;
+    this.#read = read;
   }
 
+  get iceTransport(): RTCIceTransport { return this.#iceTransport; }
   get state(): RTCDtlsTransportState { return this.#state; }
 
-  /** The peer's certificates: not kept. */
+  /** The peer's certificate in DER, once it is connected. */
   getRemoteCertificates(): ArrayBuffer[] {
-    return [];
+    return this.#certificate ? [this.#certificate.slice(0)] : [];
   }
 
   /** @internal */
   [SET](state: RTCDtlsTransportState, silent = false): void {
     if (state === this.#state) return;
     this.#state = state;
+    if (state === "connected") {
+      const der = this.#read();
+      if (der.length > 0) this.#certificate = der.slice().buffer;
+    }
     if (!silent) this.dispatchEvent(new Event("statechange"));
   }
 }
 defineHandlers(RTCDtlsTransport.prototype, ["statechange", "error"]);
+expose(RTCDtlsTransport, "RTCDtlsTransport", 0);
 
 /** SCTP (W3C WebRTC, Section 6.1). */
 export class RTCSctpTransport extends EventTarget {
   #state: RTCSctpTransportState = "connecting";
   #maxChannels: number | null = null;
-  readonly transport: RTCDtlsTransport;
+  readonly #transport: RTCDtlsTransport;
   readonly #maxMessageSize: () => number;
 
   declare onstatechange: ((event: Event) => unknown) | null;
@@ -99,12 +139,14 @@ export class RTCSctpTransport extends EventTarget {
   constructor(token: typeof INTERNAL, transport: RTCDtlsTransport, maxMessageSize: () => number) {
     if (token !== INTERNAL) throw new TypeError("Illegal constructor");
     super();
-    this.transport = transport;
+    this.#transport = transport;
     this.#maxMessageSize = maxMessageSize;
   }
 
+  get transport(): RTCDtlsTransport { return this.#transport; }
   get state(): RTCSctpTransportState { return this.#state; }
-  get maxMessageSize(): number { return this.#maxMessageSize(); }
+  /** Octets that a message may have; null before it is connected, as {@link maxChannels}. */
+  get maxMessageSize(): number | null { return this.#maxChannels === null ? null : this.#maxMessageSize(); }
   get maxChannels(): number | null { return this.#maxChannels; }
 
   /** @internal */
@@ -116,3 +158,4 @@ export class RTCSctpTransport extends EventTarget {
   }
 }
 defineHandlers(RTCSctpTransport.prototype, ["statechange"]);
+expose(RTCSctpTransport, "RTCSctpTransport", 0);

@@ -1,5 +1,5 @@
 import { NATIVE, RTCCertificate, generateCertificate } from "./certificate.js";
-import { type Configuration, type RTCConfiguration, checkConfiguration } from "./configuration.js";
+import { type Configuration, type RTCConfiguration, checkConfiguration, serverUrl } from "./configuration.js";
 import {
   ABANDONED, ANNOUNCED, BUSY, CLOSED, CLOSING, DRIVE, INTERNAL as CHANNEL, OPENED, PRIORITIES, RECEIVED, REFRESH, RTCDataChannel,
   type RTCDataChannelInit,
@@ -9,15 +9,16 @@ import {
 } from "./descriptions.js";
 import { Engine, now } from "./engine.js";
 import { RTCError, invalidState, notSupported } from "./errors.js";
-import { RTCDataChannelEvent, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent, defineHandlers } from "./events.js";
+import { RTCDataChannelEvent, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent } from "./events.js";
+import { defineHandlers, expose } from "./interface.js";
 import { RTCIceCandidate, type RTCIceCandidateInit, type RTCIceServerTransportProtocol, SERVER, toLineIndex } from "./ice-candidate.js";
 import {
-  INTERNAL, RTCDtlsTransport, RTCIceTransport, type RTCIceTransportState, RTCSctpTransport, SET,
+  INTERNAL, type IceView, RTCDtlsTransport, type RTCIceCandidatePair, RTCIceTransport, type RTCIceTransportState, RTCSctpTransport, SET,
 } from "./layers.js";
 import { Operations } from "./operations.js";
 import { RemoteCandidates } from "./remote-candidates.js";
 import type { ChannelId, ChannelInit, Event as CoreEvent, Message, Options } from "./sans-io.js";
-import { RTCStatsReport, statsReport } from "./stats.js";
+import { RTCStatsReport, type RTCStats, type Told, statsReport } from "./stats.js";
 import { type TransportFactory, defaultTransport } from "./transport.js";
 
 export type RTCSignalingState =
@@ -64,12 +65,12 @@ export class RTCPeerConnection extends EventTarget {
   #remoteCandidates = new RemoteCandidates();
   readonly #descriptions = new Map<string, { text: string; description: RTCSessionDescription }>();
   #localCandidates: RTCIceCandidate[] = [];
-  readonly #ice = new RTCIceTransport(INTERNAL, () => this.#localCandidates);
-  readonly #dtls = new RTCDtlsTransport(INTERNAL, this.#ice);
+  readonly #ice = new RTCIceTransport(INTERNAL, this.#view());
+  readonly #dtls = new RTCDtlsTransport(INTERNAL, this.#ice, () => this.#told().remote);
   readonly #sctpTransport = new RTCSctpTransport(INTERNAL, this.#dtls, () => this.#maxMessageSize);
   #sctp: RTCSctpTransport | null = null;
   #canTrickle: boolean | null = null;
-  #lastStats = "[]";
+  #last: Told = { json: "[]", local: new Uint8Array(), remote: new Uint8Array() };
 
   declare onnegotiationneeded: ((event: Event) => unknown) | null;
   declare onicecandidate: ((event: RTCPeerConnectionIceEvent) => unknown) | null;
@@ -86,7 +87,7 @@ export class RTCPeerConnection extends EventTarget {
     return generateCertificate(keygenAlgorithm);
   }
 
-  constructor(configuration?: RTCConfiguration, options: PeerConnectionOptions = {}) {
+  constructor(configuration: RTCConfiguration | null = {}, options: PeerConnectionOptions = {}) {
     super();
     this.#configuration = checkConfiguration(configuration, null);
     const { transport, ...core } = options ?? {};
@@ -142,7 +143,7 @@ export class RTCPeerConnection extends EventTarget {
     return { ...rest, iceServers: iceServers.map((server) => ({ ...server })), certificates: [...certificates] };
   }
 
-  setConfiguration(configuration?: RTCConfiguration): void {
+  setConfiguration(configuration: RTCConfiguration | null = {}): void {
     this.#checkOpen();
     const checked = checkConfiguration(configuration, this.#configuration);
     this.#core.setConfiguration(now(), serving(checked));
@@ -153,7 +154,8 @@ export class RTCPeerConnection extends EventTarget {
 
   createOffer(options?: RTCOfferOptions): Promise<RTCSessionDescriptionInit>;
   createOffer(success: (offer: RTCSessionDescriptionInit) => void, failure: Failure, options?: RTCOfferOptions): Promise<void>;
-  createOffer(first?: unknown, failure?: Failure, options?: RTCOfferOptions): Promise<any> {
+  createOffer(...args: any[]): Promise<any> {
+    const [first, failure, options] = args as [unknown, Failure?, RTCOfferOptions?];
     if (typeof first === "function") return legacy(this.createOffer(options), first as () => void, failure);
     const { iceRestart = false } = (first ?? {}) as RTCOfferOptions;
     return this.#operations.chain(async () => {
@@ -165,7 +167,8 @@ export class RTCPeerConnection extends EventTarget {
 
   createAnswer(options?: RTCAnswerOptions): Promise<RTCSessionDescriptionInit>;
   createAnswer(success: (answer: RTCSessionDescriptionInit) => void, failure: Failure): Promise<void>;
-  createAnswer(first?: unknown, failure?: Failure): Promise<any> {
+  createAnswer(...args: any[]): Promise<any> {
+    const [first, failure] = args as [unknown, Failure?];
     if (typeof first === "function") return legacy(this.createAnswer(), first as () => void, failure);
     return this.#operations.chain(async () => {
       await null;
@@ -176,7 +179,8 @@ export class RTCPeerConnection extends EventTarget {
 
   setLocalDescription(description?: RTCLocalSessionDescriptionInit): Promise<void>;
   setLocalDescription(description: RTCLocalSessionDescriptionInit, success: () => void, failure: Failure): Promise<void>;
-  setLocalDescription(given?: RTCLocalSessionDescriptionInit, success?: () => void, failure?: Failure): Promise<void> {
+  setLocalDescription(...args: any[]): Promise<void> {
+    const [given, success, failure] = args as [RTCLocalSessionDescriptionInit?, (() => void)?, Failure?];
     if (typeof success === "function") return legacy(this.setLocalDescription(given), success, failure);
     return rejecting(() => {
       const type = given?.type === undefined ? undefined : checkSdpType(given.type);
@@ -196,12 +200,19 @@ export class RTCPeerConnection extends EventTarget {
 
   setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void>;
   setRemoteDescription(description: RTCSessionDescriptionInit, success: () => void, failure: Failure): Promise<void>;
-  setRemoteDescription(given: RTCSessionDescriptionInit, success?: () => void, failure?: Failure): Promise<void> {
+  setRemoteDescription(given: RTCSessionDescriptionInit, ...callbacks: any[]): Promise<void> {
+    const [success, failure] = callbacks as [(() => void)?, Failure?];
     if (typeof success === "function") return legacy(this.setRemoteDescription(given), success, failure);
     return rejecting(() => {
       const { type, sdp } = new RTCSessionDescription(given);
       return this.#operations.chain(async () => {
         await null;
+        if (type === "offer" && this.#signalingState === "have-local-offer") {
+          // The rollback is seen, and stays when the offer is no good.
+          this.#core.setLocalDescription(now(), "rollback", "");
+          this.#described("rollback", "local");
+          await new Promise<void>((resolve) => this.#operations.task(resolve));
+        }
         this.#core.setRemoteDescription(now(), type, sdp);
         if (type !== "rollback") this.#remoteCandidates.clear();
         this.#described(type, "remote");
@@ -218,7 +229,9 @@ export class RTCPeerConnection extends EventTarget {
       const trickle = core.native.can_trickle();
       this.#canTrickle = trickle < 0 ? null : trickle > 0;
     }
-    if (type !== "rollback" && core.native.candidate_section() !== "") {
+    if (core.native.candidate_section() === "") {
+      this.#sctp = null;
+    } else if (type !== "rollback") {
       this.#sctp ??= this.#sctpTransport;
       if (this.#ice.role === "unknown") {
         this.#ice[SET]({ role: (type === "offer") === (side === "local") ? "controlling" : "controlled" });
@@ -240,7 +253,8 @@ export class RTCPeerConnection extends EventTarget {
 
   addIceCandidate(candidate?: RTCIceCandidateInit | RTCIceCandidate | null): Promise<void>;
   addIceCandidate(candidate: RTCIceCandidateInit, success: () => void, failure: Failure): Promise<void>;
-  addIceCandidate(given?: RTCIceCandidateInit | RTCIceCandidate | null, success?: () => void, failure?: Failure): Promise<void> {
+  addIceCandidate(...args: any[]): Promise<void> {
+    const [given, success, failure] = args as [(RTCIceCandidateInit | RTCIceCandidate | null)?, (() => void)?, Failure?];
     if (typeof success === "function") return legacy(this.addIceCandidate(given), success, failure);
     return rejecting(() => {
       if (given !== undefined && given !== null && typeof given !== "object") throw new TypeError("addIceCandidate: not a dictionary");
@@ -309,26 +323,73 @@ export class RTCPeerConnection extends EventTarget {
         if (typeof selector !== "object") throw new TypeError("getStats: not a track");
         throw new DOMException("getStats: no sender or receiver has this track", "InvalidAccessError");
       }
-      const { core } = this.#engine;
-      if (core) this.#lastStats = core.native.stats(now());
-      return statsReport(this.#lastStats);
+      return statsReport(this.#told());
     });
   }
 
+  // What the core tells of itself; of a closed one, what it told last.
+  #told(): Told {
+    const native = this.#engine.core?.native;
+    if (native) this.#last = { json: native.stats(now()), local: native.local_certificate(), remote: native.remote_certificate(now()) };
+    return this.#last;
+  }
+
+  #view(): IceView {
+    const section = (side: "local" | "remote") => {
+      const description = side === "local" ? this.localDescription : this.remoteDescription;
+      const line = parseInt(this.#engine.core?.native.candidate_section() ?? "", 10);
+      return { text: description?.sdp.split(/^(?=m=)/m)[line + 1] ?? "", line };
+    };
+    const attribute = (text: string, name: string) => new RegExp(`^a=${name}:(.*?)\r?$`, "m").exec(text)?.[1] ?? null;
+    return {
+      candidates: (side) => {
+        if (side === "local") return [...this.#localCandidates];
+        const { text, line } = section(side);
+        return [...text.matchAll(/^a=(candidate:.*?)\r?$/gm)].map(([, candidate]) => new RTCIceCandidate({
+          candidate: candidate!, sdpMLineIndex: line, sdpMid: attribute(text, "mid"), usernameFragment: attribute(text, "ice-ufrag"),
+        }));
+      },
+      parameters: (side) => {
+        const { text } = section(side);
+        const [usernameFragment, password] = [attribute(text, "ice-ufrag"), attribute(text, "ice-pwd")];
+        return usernameFragment && password ? { usernameFragment, password } : null;
+      },
+      pair: () => this.#selectedPair(),
+    };
+  }
+
+  #selectedPair(): RTCIceCandidatePair | null {
+    if (this.#iceConnectionState === "new" || this.#iceConnectionState === "checking") return null;
+    const stats = JSON.parse(this.#told().json) as RTCStats[];
+    const of = (id: unknown) => stats.find((s) => s.id === id);
+    const pair = of(of("T0")?.["selectedCandidatePairId"]);
+    if (!pair) return null;
+    const candidate = (side: "local" | "remote") => {
+      const { address, port, foundation = 0, priority = 0, candidateType = "prflx" } = (of(pair[`${side}CandidateId`]) ?? {}) as Record<string, any>;
+      const known = this.#ice[side === "local" ? "getLocalCandidates" : "getRemoteCandidates"]();
+      // One that the peer did not tell of is found by the peer's checks.
+      return known.find((c) => c.address === address && c.port === port) ?? new RTCIceCandidate({
+        candidate: `candidate:${foundation} 1 udp ${priority} ${address} ${port} typ ${candidateType}`,
+        sdpMLineIndex: parseInt(this.#core.native.candidate_section(), 10),
+      });
+    };
+    return { local: candidate("local"), remote: candidate("remote") };
+  }
+
   /** Media is not supported yet: throws NotSupportedError. */
-  addTrack(..._: unknown[]): never {
+  addTrack(_track: unknown, ..._streams: unknown[]): never {
     this.#checkOpen();
     throw notSupported("addTrack");
   }
 
   /** Media is not supported yet: throws NotSupportedError. */
-  addTransceiver(..._: unknown[]): never {
+  addTransceiver(_trackOrKind: unknown, ..._init: unknown[]): never {
     this.#checkOpen();
     throw notSupported("addTransceiver");
   }
 
   /** Media is not supported yet: throws NotSupportedError. */
-  removeTrack(..._: unknown[]): never {
+  removeTrack(_sender: unknown): never {
     this.#checkOpen();
     throw notSupported("removeTrack");
   }
@@ -376,10 +437,9 @@ export class RTCPeerConnection extends EventTarget {
 
   // What can still be asked of a closed connection.
   #remember(): void {
-    const { core } = this.#engine;
-    if (!core) return;
+    if (!this.#engine.core) return;
     try {
-      this.#lastStats = core.native.stats(now());
+      this.#told();
       for (const slot of ["latest", "current", "pending"] as const) {
         this.#description("local", slot);
         this.#description("remote", slot);
@@ -473,10 +533,13 @@ export class RTCPeerConnection extends EventTarget {
       case "closing":
         this.#channels.get(event.channel)?.[CLOSING]();
         return;
-      case "close":
+      case "close": {
         this.#lowerStates();
-        this.#close(event.channel);
+        // What closes with its association, and not by itself, is an error.
+        const open = this.#channels.get(event.channel)?.readyState === "open";
+        this.#close(event.channel, open && this.#sctpTransport.state === "closed" ? this.#transportError() : undefined);
         return;
+      }
       case "milestone":
         this.#lowerStates();
         return;
@@ -549,10 +612,12 @@ defineHandlers(RTCPeerConnection.prototype, [
   "negotiationneeded", "icecandidate", "icecandidateerror", "signalingstatechange", "iceconnectionstatechange",
   "icegatheringstatechange", "connectionstatechange", "datachannel", "track",
 ]);
+expose(RTCPeerConnection, "RTCPeerConnection");
 
 /** What of a configuration the core goes by. */
 function serving({ iceServers, iceTransportPolicy, iceCandidatePoolSize }: Configuration) {
-  return { iceServers, iceTransportPolicy, iceCandidatePoolSize };
+  const servers = iceServers.map((server) => ({ ...server, urls: (server.urls as string[]).map((url) => serverUrl(url)) }));
+  return { iceServers: servers, iceTransportPolicy, iceCandidatePoolSize };
 }
 
 /** The callbacks of before there were promises (W3C WebRTC, Section 4.4.3). */

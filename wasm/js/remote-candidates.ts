@@ -30,7 +30,8 @@ export class RemoteCandidates {
         .filter((a) => (a.mid === null ? a.line === null || a.line === index : a.mid === mid))
         .filter((a) => a.ufrag === null || ufrag === null || a.ufrag === ufrag)
         .map((a) => (a.text === "" ? "a=end-of-candidates" : `a=${a.text.replace(/^a=/, "")}`))
-        .filter((line, i, all) => all.indexOf(line) === i && !section.includes(`${line}\r\n`));
+        // One that came with its ufrag may stand there without.
+        .filter((line, i, all) => all.indexOf(line) === i && !section.includes(line.replace(/ ufrag \S+$/, "")));
       return section + lines.map((line) => `${line}\r\n`).join("");
     });
     return [head, ...completed].join("");

@@ -107,7 +107,11 @@ impl Setup {
         self.limits = match preset {
             "tiny" => Limits::TINY,
             "default" => Limits::DEFAULT,
-            "server" => Limits::SERVER,
+            "server" => Limits {
+                // JavaScript may ask for it.
+                dtls: dtls::Limits { certificate: 1024, ..Limits::SERVER.dtls },
+                ..Limits::SERVER
+            },
             _ => return Err(exception("TypeError", &"limits are \"tiny\", \"default\" or \"server\"")),
         };
         Ok(())

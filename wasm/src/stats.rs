@@ -150,6 +150,17 @@ impl Connection {
         out.push(']');
         out
     }
+
+    /// The peer's certificate in DER; empty before there is one.
+    pub fn remote_certificate(&self, now: f64) -> Vec<u8> {
+        let certificate = self.pc.get_stats(instant(now)).remote_certificate();
+        certificate.and_then(|c| c.der).unwrap_or_default().to_vec()
+    }
+
+    /// Our own.
+    pub fn local_certificate(&self) -> Vec<u8> {
+        self.pc.certificate().der().to_vec()
+    }
 }
 
 impl Connection {

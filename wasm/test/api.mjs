@@ -1,7 +1,11 @@
 // The interface in one process: exceptions, bad transports, closes, memory,
 // and the sans-I/O surface.
 import assert from "node:assert/strict";
-import { RTCDataChannel, RTCError, RTCIceCandidate, RTCPeerConnection, RTCSessionDescription } from "picortc";
+import * as picortc from "picortc";
+import {
+  RTCDataChannel, RTCDataChannelEvent, RTCError, RTCErrorEvent, RTCIceCandidate, RTCPeerConnection, RTCPeerConnectionIceErrorEvent,
+  RTCPeerConnectionIceEvent, RTCSessionDescription,
+} from "picortc";
 import { PeerConnection } from "picortc/sans-io";
 import { glue } from "../dist/native.js";
 
@@ -64,6 +68,164 @@ await test("constructors and their exceptions", () => {
   assert.throws(() => new RTCSessionDescription({ type: "hello" }), TypeError);
   assert.throws(() => new RTCIceCandidate({ candidate: "" }), TypeError);
   assert.throws(() => new RTCDataChannel(), TypeError);
+});
+
+await test("interfaces as WebIDL has them", async () => {
+  const { a, b, channel } = await connected();
+  const candidate = new RTCIceCandidate({ sdpMid: "0" });
+  const certificate = await RTCPeerConnection.generateCertificate({ name: "ECDSA", namedCurve: "P-256" });
+  const error = new RTCError({ errorDetail: "dtls-failure", receivedAlert: 40 }, "why");
+  const objects = {
+    RTCPeerConnection: a, RTCDataChannel: channel, RTCSessionDescription: a.localDescription, RTCIceCandidate: candidate, RTCCertificate: certificate,
+    RTCSctpTransport: a.sctp, RTCDtlsTransport: a.sctp.transport, RTCIceTransport: a.sctp.transport.iceTransport,
+    RTCStatsReport: await a.getStats(), RTCError: error,
+    RTCPeerConnectionIceEvent: new RTCPeerConnectionIceEvent("x", { candidate }),
+    RTCPeerConnectionIceErrorEvent: new RTCPeerConnectionIceErrorEvent("x", { errorCode: 701 }),
+    RTCDataChannelEvent: new RTCDataChannelEvent("x", { channel }),
+    RTCErrorEvent: new RTCErrorEvent("x", { error }),
+  };
+  for (const [name, object] of Object.entries(objects)) {
+    const { prototype } = picortc[name];
+    assert.ok(object instanceof picortc[name], name);
+    assert.equal(Object.prototype.toString.call(object), `[object ${name}]`);
+    assert.equal(picortc[name].name, name);
+    // Members are the prototype's, enumerable, and of no other object.
+    assert.deepEqual(Object.keys(object).filter((key) => key !== "isTrusted"), [], name);
+    for (const [key, member] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+      if (key === "constructor") continue;
+      assert.ok(member.enumerable, `${name}.${key}`);
+      if (member.get && !key.startsWith("on")) assert.throws(() => member.get.call({}), TypeError, `${name}.${key}`);
+    }
+  }
+  assert.equal(objects.RTCError.receivedAlert, 40);
+  assert.equal(objects.RTCPeerConnectionIceErrorEvent.errorCode, 701);
+  const lengths = { createOffer: 0, createAnswer: 0, setLocalDescription: 0, setRemoteDescription: 1, addIceCandidate: 0, createDataChannel: 1, getStats: 0, setConfiguration: 0, addTrack: 1, addTransceiver: 1, removeTrack: 1 };
+  for (const [method, length] of Object.entries(lengths)) assert.equal(RTCPeerConnection.prototype[method].length, length, method);
+  for (const [name, length] of Object.entries({ RTCPeerConnection: 0, RTCIceCandidate: 0, RTCSessionDescription: 1, RTCDataChannel: 0, RTCCertificate: 0, RTCDataChannelEvent: 2 })) {
+    assert.equal(picortc[name].length, length, name);
+  }
+  assert.throws(() => new RTCPeerConnectionIceEvent("x", { candidate: { sdpMid: "0" } }), TypeError);
+  assert.throws(() => new RTCDataChannelEvent("x", { channel: {} }), TypeError);
+  assert.throws(() => new RTCErrorEvent("x", { error: new Error() }), TypeError);
+  for (const name of ["RTCCertificate", "RTCSctpTransport", "RTCDtlsTransport", "RTCIceTransport"]) assert.throws(() => new picortc[name](), TypeError);
+  a.close();
+  b.close();
+});
+
+await test("URLs of servers", () => {
+  const make = (url, more = { username: "u", credential: "c" }) => new RTCPeerConnection({ iceServers: [{ urls: url, ...more }] });
+  for (const url of ["stun:example.org", "stun:[2001:db8::1]:3478", "stun:b\u00fccher.example", "turn:example.org:443?transport=tcp", "turns:example.org:5349"]) {
+    const pc = make(url);
+    assert.deepEqual(pc.getConfiguration().iceServers[0].urls, [url]);
+    pc.close();
+  }
+  for (const url of ["", "example.org", "stun:", "stun:example.org:65536", "stun:example.org:port", "stun:a b", "stun:[::1", "stun:example.org?transport=udp",
+    "turn:example.org?transport=sctp", "turn:example.org#x", "turn://example.org", "https://example.org", "stun:256.256.256.256"]) {
+    assert.throws(() => make(url), named("SyntaxError"), url);
+  }
+  assert.throws(() => make("turn:example.org", { username: "u" }), named("InvalidAccessError"));
+  // All or nothing: a configuration with one bad member changes none.
+  const pc = new RTCPeerConnection();
+  assert.throws(() => pc.setConfiguration({ iceTransportPolicy: "relay", iceServers: [{ urls: "" }] }), named("SyntaxError"));
+  assert.equal(pc.getConfiguration().iceTransportPolicy, "all");
+  pc.close();
+});
+
+await test("an offer that comes upon ours: the rollback is seen, and stays", async () => {
+  const [a, b] = [new RTCPeerConnection(), new RTCPeerConnection()];
+  for (const pc of [a, b]) pc.createDataChannel("x");
+  const states = [];
+  a.onsignalingstatechange = () => states.push(`${a.signalingState} ${a.pendingLocalDescription?.type} ${a.pendingRemoteDescription?.type}`);
+  await a.setLocalDescription();
+  await a.setRemoteDescription(await b.createOffer());
+  assert.deepEqual(states, ["have-local-offer offer undefined", "stable undefined undefined", "have-remote-offer undefined offer"]);
+  await a.setRemoteDescription({ type: "rollback" });
+  await a.setLocalDescription();
+  await assert.rejects(a.setRemoteDescription({ type: "offer", sdp: "no description" }), RTCError);
+  assert.equal(a.signalingState, "stable");
+  a.close();
+  b.close();
+});
+
+await test("transports: from nothing to connected, and back by a rollback", async () => {
+  const pc = new RTCPeerConnection();
+  pc.createDataChannel("x");
+  await pc.setLocalDescription();
+  const { sctp } = pc;
+  assert.equal(sctp.state, "connecting");
+  assert.deepEqual([sctp.maxChannels, sctp.maxMessageSize], [null, null]);
+  const ice = sctp.transport.iceTransport;
+  assert.equal(ice.getLocalParameters().usernameFragment.length >= 4 && ice.getLocalParameters().password.length >= 22, true);
+  assert.deepEqual([ice.getRemoteParameters(), ice.getRemoteCandidates(), ice.getSelectedCandidatePair()], [null, [], null]);
+  assert.deepEqual(sctp.transport.getRemoteCertificates(), []);
+  await pc.setLocalDescription({ type: "rollback" });
+  assert.equal(pc.sctp, null);
+  pc.close();
+
+  const { a, b } = await connected();
+  for (const [here, there] of [[a, b], [b, a]]) {
+    const [mine, theirs] = [here, there].map(({ sctp: { transport: { iceTransport } } }) => iceTransport);
+    assert.deepEqual(mine.getLocalParameters(), theirs.getRemoteParameters());
+    // Once, though they are in the description and came by events as well.
+    assert.deepEqual(mine.getLocalCandidates().map(({ address, port }) => [address, port]), theirs.getRemoteCandidates().map(({ address, port }) => [address, port]));
+    const pair = mine.getSelectedCandidatePair();
+    assert.equal(pair, mine.getSelectedCandidatePair());
+    assert.equal(pair.local.address, theirs.getSelectedCandidatePair().remote.address);
+    assert.equal(here.sctp.maxMessageSize, 262144);
+    assert.ok(here.sctp.maxChannels > 0);
+    // The certificate is the one whose fingerprint the description has.
+    const [der] = here.sctp.transport.getRemoteCertificates();
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", der));
+    const fingerprint = [...hash].map((octet) => octet.toString(16).padStart(2, "0")).join(":").toUpperCase();
+    assert.ok(here.remoteDescription.sdp.includes(`a=fingerprint:sha-256 ${fingerprint}`));
+  }
+  a.close();
+  assert.equal(a.sctp.transport.getRemoteCertificates().length, 1);
+  assert.equal(a.sctp.transport.iceTransport.getSelectedCandidatePair(), null);
+  b.close();
+});
+
+await test("statistics of connected ends", async () => {
+  const { a, b, channel, other } = await connected();
+  const got = new Promise((resolve) => { other.onmessage = resolve; });
+  channel.send("12345");
+  await got;
+  const reports = await Promise.all([a, b].map((pc) => pc.getStats()));
+  const all = reports.map((report) => (type) => [...report.values()].filter((stats) => stats.type === type));
+  const [mine, theirs] = all;
+  assert.equal(mine("peer-connection")[0].dataChannelsOpened, 1);
+  const [sent, received] = [mine("data-channel")[0], theirs("data-channel")[0]];
+  assert.deepEqual([sent.label, sent.state, sent.messagesSent, sent.bytesSent], ["main", "open", 1, 5]);
+  assert.deepEqual([received.messagesReceived, received.bytesReceived, received.dataChannelIdentifier], [1, 5, channel.id]);
+  reports.forEach((report, i) => {
+    const [transport] = all[i]("transport");
+    assert.equal(transport.dtlsState, "connected");
+    const pair = report.get(transport.selectedCandidatePairId);
+    assert.ok(pair.nominated && pair.state === "succeeded" && pair.bytesSent > 0 && pair.bytesReceived > 0);
+    for (const id of [pair.localCandidateId, pair.remoteCandidateId]) assert.ok(report.get(id).port > 0);
+    const [local, remote] = [transport.localCertificateId, transport.remoteCertificateId].map((id) => report.get(id));
+    assert.equal(remote.base64Certificate, all[1 - i]("certificate").find(({ id }) => id === "CFL").base64Certificate);
+    assert.notEqual(local.base64Certificate, remote.base64Certificate);
+    for (const [id, stats] of report) assert.ok(stats.id === id && Math.abs(stats.timestamp - Date.now()) < 60_000);
+  });
+  a.close();
+  // Those of a closed connection are the last.
+  assert.equal((await a.getStats()).get("CFR").base64Certificate, mine("certificate").find(({ id }) => id === "CFR").base64Certificate);
+  b.close();
+});
+
+await test("callbacks of before there were promises", async () => {
+  const pc = new RTCPeerConnection();
+  pc.createDataChannel("x");
+  const fails = (call) => new Promise((resolve) => call(() => resolve(null), resolve));
+  assert.equal((await fails((ok, no) => pc.createAnswer(ok, no))).name, "InvalidStateError");
+  let offer;
+  assert.equal(await pc.createOffer((made) => { offer = made; }, assert.fail), undefined);
+  assert.equal(offer.type, "offer");
+  assert.equal(await fails((ok, no) => pc.setLocalDescription(offer, ok, no)), null);
+  assert.ok(await fails((ok, no) => pc.setRemoteDescription({ type: "answer", sdp: "no" }, ok, no)) instanceof RTCError);
+  assert.equal((await fails((ok, no) => pc.addIceCandidate({ candidate: "x", sdpMid: "0" }, ok, no))).name, "InvalidStateError");
+  pc.close();
 });
 
 await test("data channels and their exceptions", () => {
@@ -134,6 +296,22 @@ await test("a close is heard at the other end, and calls after it are harmless",
   assert.ok(a.localDescription.sdp.startsWith("v=0"));
   assert.ok((await a.getStats()).size > 0);
   b.close();
+});
+
+await test("a peer that closes is an error to the channels that were open", async () => {
+  const { a, b, channel, other } = await connected();
+  const early = a.createDataChannel("closed before");
+  await new Promise((resolve) => { early.onopen = resolve; });
+  await new Promise((resolve) => { early.onclose = resolve; early.close(); });
+  const events = [];
+  for (const it of [early, channel]) for (const type of ["error", "closing", "close"]) it.addEventListener(type, (event) => events.push(event));
+  const closed = new Promise((resolve) => channel.addEventListener("close", resolve));
+  b.close();
+  await closed;
+  assert.deepEqual(events.map(({ type, target }) => `${target.label} ${type}`), ["main error", "main close"]);
+  assert.ok(events[0].error instanceof RTCError && events[0].error.errorDetail === "sctp-failure");
+  assert.equal(other.readyState, "closed");
+  a.close();
 });
 
 await test("a transport that throws, or delivers garbage", async () => {
@@ -221,6 +399,29 @@ await test("a thousand connections, opened and closed: memory stays", async () =
     if (i === 20) after = memory();
   }
   assert.equal(memory(), after);
+});
+
+await test("garbage is collected: connections and certificates that nobody closed", async () => {
+  if (!globalThis.gc) throw new Error("run me with --expose-gc");
+  const memory = () => glue.initSync({}).memory.buffer.byteLength;
+  const drop = async (n) => {
+    for (let i = 0; i < n; i++) {
+      const pc = new RTCPeerConnection();
+      pc.createDataChannel("x").onopen = () => pc.close();
+      await pc.createOffer();
+      await RTCPeerConnection.generateCertificate({ name: "ECDSA", namedCurve: "P-256" });
+      if (i % 10 !== 9) continue;
+      // Registries are told in a task after the collection.
+      for (let turn = 0; turn < 3; turn++) {
+        globalThis.gc();
+        await soon();
+      }
+    }
+  };
+  await drop(30);
+  const before = memory();
+  await drop(150);
+  assert.equal(memory(), before);
 });
 
 await test("sans-I/O: the verbs over views of wasm memory", () => {

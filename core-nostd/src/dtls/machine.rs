@@ -15,7 +15,7 @@ use crate::crypto::{
     constant_time_eq,
 };
 use crate::env::{Env, Instant};
-use crate::mem::{Boxed, OutOfMemory};
+use crate::mem::{Boxed, OutOfMemory, zeroed_slice};
 use crate::wire::dtls::{
     AlertDescription, CertificateChain, ContentType, ExtensionType, HandshakeHeader, HandshakeType,
     ProtocolVersion, RANDOM_LEN,
@@ -142,6 +142,9 @@ pub(super) struct Machine {
 
     pub(super) fingerprints: Fingerprints,
     pub(super) peer_fingerprint: Option<usize>,
+    /// The peer's certificate, and its length; none when that is 0.
+    certificate: Boxed<[u8]>,
+    certificate_len: usize,
     pub(super) client_random: [u8; RANDOM_LEN],
     pub(super) server_random: [u8; RANDOM_LEN],
     pub(super) suite: Option<Suite>,
@@ -195,6 +198,8 @@ impl Machine {
             operation_out: false,
             fingerprints: Fingerprints::new(),
             peer_fingerprint: None,
+            certificate: zeroed_slice(limits.certificate)?,
+            certificate_len: 0,
             client_random: [0; RANDOM_LEN],
             server_random: [0; RANDOM_LEN],
             suite: None,
@@ -219,6 +224,11 @@ impl Machine {
             counters: Counters::default(),
             config,
         })
+    }
+
+    /// The peer's certificate, if there was room to keep it.
+    pub(super) fn peer_certificate(&self) -> Option<&[u8]> {
+        self.certificate.get(..self.certificate_len).filter(|der| !der.is_empty())
     }
 
     /// Whether the association is neither closed nor failed.
@@ -410,6 +420,10 @@ impl Machine {
         let provider = self.config.provider;
         let matching = self.fingerprints.iter().position(|f| f.matches(provider, leaf));
         self.peer_fingerprint = Some(matching.ok_or(Error::FingerprintMismatch)?);
+        if let Some(kept) = self.certificate.get_mut(..leaf.len()) {
+            kept.copy_from_slice(leaf);
+            self.certificate_len = leaf.len();
+        }
         let unsupported = Error::PeerMisbehaved(AlertDescription::UNSUPPORTED_CERTIFICATE);
         let key = x509::public_key(leaf).map_err(|_| unsupported)?;
         let key = PeerKey::new(key).ok_or(unsupported)?;

@@ -77,20 +77,23 @@ pub struct Limits {
     pub flight: usize,
     /// Octets for datagrams that come before they can be read.
     pub early: usize,
+    /// Octets for the peer's certificate, so that it can be asked for; 0 does
+    /// not keep it, nor is one kept that is longer.
+    pub certificate: usize,
 }
 
 impl Limits {
     /// For microcontrollers.
-    pub const TINY: Self = Self { reassembly: 2048, flight: 1024, early: 1792 };
+    pub const TINY: Self = Self { reassembly: 2048, flight: 1024, early: 1792, certificate: 0 };
     /// For applications.
-    pub const DEFAULT: Self = Self { reassembly: 16 * 1024, flight: 4096, early: 4096 };
+    pub const DEFAULT: Self = Self { reassembly: 16 * 1024, flight: 4096, early: 4096, certificate: 2048 };
     /// For servers with many connections.
-    pub const SERVER: Self = Self { reassembly: 8 * 1024, flight: 2560, early: 4096 };
+    pub const SERVER: Self = Self { reassembly: 8 * 1024, flight: 2560, early: 4096, certificate: 0 };
 
     /// The octets of heap that these limits take, without the slots of the
     /// crypto provider.
     pub const fn heap_bytes(&self) -> usize {
-        self.reassembly + self.flight + self.early
+        self.reassembly + self.flight + self.early + self.certificate
     }
 }
 
@@ -699,8 +702,14 @@ impl Connection {
         self.machine.export(label, out)
     }
 
-    /// The peer's certificate in DER is not kept; this is the fingerprint
-    /// that matched.
+    /// The peer's certificate in DER, once it has shown it and it was one that
+    /// its description announced; `None` as well when it was longer than
+    /// [`Limits::certificate`].
+    pub fn peer_certificate(&self) -> Option<&[u8]> {
+        self.machine.peer_certificate()
+    }
+
+    /// The fingerprint that the peer's certificate matched.
     pub fn peer_fingerprint(&self) -> Option<&Fingerprint> {
         self.machine.peer_fingerprint.and_then(|i| self.machine.fingerprints.get(i))
     }

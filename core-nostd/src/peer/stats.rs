@@ -106,6 +106,9 @@ pub struct RTCIceCandidatePairStats {
 pub struct RTCCertificateStats<'a> {
     /// Its fingerprint, which knows its algorithm.
     pub fingerprint: &'a dtls::Fingerprint,
+    /// Itself in DER (`base64Certificate`); of a peer's, see
+    /// [`dtls::Limits::certificate`].
+    pub der: Option<&'a [u8]>,
 }
 
 /// A data channel.
@@ -164,13 +167,15 @@ impl<'a> RTCStatsReport<'a> {
 
     /// Our certificate.
     pub fn local_certificate(&self) -> RTCCertificateStats<'a> {
-        RTCCertificateStats { fingerprint: self.pc.dtls.certificate().fingerprint() }
+        let certificate = self.pc.dtls.certificate();
+        RTCCertificateStats { fingerprint: certificate.fingerprint(), der: Some(certificate.der()) }
     }
 
     /// The peer's, once it has shown it and it was the one that its
     /// description announced.
     pub fn remote_certificate(&self) -> Option<RTCCertificateStats<'a>> {
-        self.pc.dtls.peer_fingerprint().map(|fingerprint| RTCCertificateStats { fingerprint })
+        let der = self.pc.dtls.peer_certificate();
+        self.pc.dtls.peer_fingerprint().map(|fingerprint| RTCCertificateStats { fingerprint, der })
     }
 
     /// Each candidate pair.
