@@ -425,7 +425,16 @@ impl Connection {
 
     /// Once connected: the application data that was held, decrypted in
     /// place. Call until `None`.
+    #[inline]
     pub fn poll_held(&mut self, env: &mut Env<'_>) -> Option<&mut [u8]> {
+        // Asked after each datagram, and nearly always so.
+        if self.early.is_empty() {
+            return None;
+        }
+        self.next_held(env)
+    }
+
+    fn next_held(&mut self, env: &mut Env<'_>) -> Option<&mut [u8]> {
         if let Some(lent) = self.lent.take() {
             self.early.remove(lent);
         }

@@ -333,7 +333,12 @@ impl Agent {
 
     /// The path that data takes, when there is one.
     pub fn selected_path(&self) -> Option<TransportContext> {
-        self.selected.map(|s| s.path)
+        self.selected().copied()
+    }
+
+    /// The same where it lies, for what is done per datagram.
+    pub(crate) fn selected(&self) -> Option<&TransportContext> {
+        self.selected.as_ref().map(|s| &s.path)
     }
 
     /// Whether a check has shown that the peer is at the other end of `path`.

@@ -35,13 +35,14 @@ impl RTCPeerConnection {
         {
             return Some(transmit);
         }
-        if let Some((path, head)) = self.selected_way() {
+        if let Some(head) = self.selected_head_room() {
             if let Some(len) = self.poll_dtls(buf, head) {
-                return self.wrap(path, buf, len);
+                return self.wrap(self.ice.selected_path()?, buf, len);
             }
             if let Some(len) = self.poll_sctp(buf, head) {
                 self.ice.note_sent(len);
                 // Only what has a congestion control is marked.
+                let path = self.ice.selected_path()?;
                 return self.wrap(TransportContext { ecn: self.marks.ecn, ..path }, buf, len);
             }
         }
@@ -76,6 +77,12 @@ impl RTCPeerConnection {
             }
         }
         Some(transmit)
+    }
+
+    /// The room that the selected path wants in front of a datagram; `None`
+    /// without a path, and while it takes nothing.
+    fn selected_head_room(&self) -> Option<usize> {
+        self.head_room(self.ice.selected()?)
     }
 
     /// The selected path, and the room that it wants in front of a datagram.

@@ -321,8 +321,8 @@ fn scale(page: &mut String, plot: &Path) -> std::io::Result<()> {
 const INTRODUCTION: &str = "\
 # Performance
 
-Made by `tests/run bench`, which builds picortc and its peers in release mode \
-and measures them side by side: two endpoints in one process and one thread, \
+Made by `tests/run bench`, which builds picortc and its peers in release mode, \
+with thin LTO and one codegen unit, and measures them side by side: two endpoints in one process and one thread, \
 datagrams handed over in memory and both ends drained after each, delay, loss \
 and rate in a virtual clock. CPU is thread CPU time; instructions are counted \
 by callgrind; allocations by a counting allocator. Every stack has its default \

@@ -5,7 +5,6 @@
 use crate::cases::Found;
 use crate::stacks::{Options, ours};
 use cpu_time::ProcessTime;
-use picortc::dtls::ProtocolVersion;
 use picortc::env::{Instant, TransportContext};
 use picortc::peer::{
     RTCDataChannelEvent, RTCDataChannelId, RTCDataChannelMessage, RTCMessage, RTCPeerConnection,
@@ -57,7 +56,7 @@ pub enum Calls {
 pub fn throughput(options: &Options, size: usize, calls: Calls, octets: u64) -> std::io::Result<Found> {
     let sockets = [Socket::new()?, Socket::new()?];
     let addrs = [sockets[0].addr, sockets[1].addr];
-    let (pcs, channel) = ours::negotiated(options, ours::best_provider(), ProtocolVersion::DTLS_1_3, addrs);
+    let (pcs, channel) = ours::negotiated(options, ours::best(), addrs);
     let mut channel = Some(channel);
     let mut i = 0;
     let mut ends = pcs.into_iter().zip(sockets).map(|(pc, socket)| {

@@ -75,6 +75,7 @@ pub fn all() -> Vec<Stack> {
     vec![
         ours::STACK,
         ours::STACK_12,
+        ours::STACK_SNAP,
         #[cfg(feature = "aws-lc")]
         ours::STACK_AWS_LC,
         #[cfg(feature = "aws-lc")]

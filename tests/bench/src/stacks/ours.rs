@@ -16,6 +16,12 @@ pub const STACK: Stack =
     Stack { name: "picortc", about: "picortc, RustCrypto, DTLS 1.3", pair, sctp_only: false };
 pub const STACK_12: Stack =
     Stack { name: "picortc-12", about: "picortc, RustCrypto, DTLS 1.2", pair: pair_12, sctp_only: false };
+pub const STACK_SNAP: Stack = Stack {
+    name: "picortc-snap",
+    about: "picortc, RustCrypto, DTLS 1.3 and SNAP",
+    pair: snap_pair,
+    sctp_only: false,
+};
 #[cfg(feature = "aws-lc")]
 pub const STACK_AWS_LC: Stack = Stack {
     name: "picortc-aws-lc",
@@ -85,21 +91,33 @@ struct Whole {
     buffer: usize,
 }
 
-fn build(
-    options: &Options,
-    provider: &'static CryptoProvider,
-    version: ProtocolVersion,
-    addr: SocketAddr,
-) -> RTCPeerConnection {
+/// How one of our stacks differs from another.
+#[derive(Clone, Copy)]
+pub struct Variant {
+    pub provider: &'static CryptoProvider,
+    pub version: ProtocolVersion,
+    pub snap: bool,
+}
+
+const PLAIN: Variant =
+    Variant { provider: &rust_crypto::PROVIDER, version: ProtocolVersion::DTLS_1_3, snap: false };
+
+/// The fastest provider there is.
+pub fn best() -> Variant {
+    Variant { provider: best_provider(), ..PLAIN }
+}
+
+fn build(options: &Options, variant: Variant, addr: SocketAddr) -> RTCPeerConnection {
     let settings = SettingEngine {
         include_loopback_candidate: addr.ip().is_loopback(),
-        dtls_max_version: version,
+        dtls_max_version: variant.version,
+        sctp_snap: variant.snap,
         ..SettingEngine::default()
     };
     let mut pc = RTCPeerConnectionBuilder::new()
         .with_setting_engine(settings)
         .with_limits(limits(options))
-        .with_crypto_provider(provider)
+        .with_crypto_provider(variant.provider)
         .build(at(0), seed())
         .expect("a connection");
     pc.handle_event(at(0), RTCEvent::LocalAddressAdded { addr, protocol: TransportProtocol::Udp });
@@ -110,12 +128,11 @@ fn build(
 /// Two connections that have negotiated, and the channel of the first.
 pub fn negotiated(
     options: &Options,
-    provider: &'static CryptoProvider,
-    version: ProtocolVersion,
+    variant: Variant,
     addrs: [SocketAddr; 2],
 ) -> ([RTCPeerConnection; 2], RTCDataChannelId) {
-    let mut a = build(options, provider, version, addrs[0]);
-    let mut b = build(options, provider, version, addrs[1]);
+    let mut a = build(options, variant, addrs[0]);
+    let mut b = build(options, variant, addrs[1]);
     let channel = a.create_data_channel(at(0), "data", Default::default()).expect("a channel");
     let offer = a.create_offer(None).expect("an offer");
     a.set_local_description(at(0), RTCSdpType::Offer, &offer.sdp).expect("our offer");
@@ -126,9 +143,9 @@ pub fn negotiated(
     ([a, b], channel)
 }
 
-fn make(options: &Options, provider: &'static CryptoProvider, version: ProtocolVersion) -> Ends {
+fn make(options: &Options, variant: Variant) -> Ends {
     let addrs: [SocketAddr; 2] = [([192, 0, 2, 1], 1000).into(), ([192, 0, 2, 2], 2000).into()];
-    let ([a, b], channel) = negotiated(options, provider, version, addrs);
+    let ([a, b], channel) = negotiated(options, variant, addrs);
     let end = |pc, from: usize, channel| {
         let path = TransportContext::udp(addrs[from], addrs[1 - from]);
         Box::new(Whole { pc, path, channel, open: false, buffer: options.buffer }) as Box<dyn End>
@@ -137,21 +154,25 @@ fn make(options: &Options, provider: &'static CryptoProvider, version: ProtocolV
 }
 
 fn pair(options: &Options) -> Ends {
-    make(options, &rust_crypto::PROVIDER, ProtocolVersion::DTLS_1_3)
+    make(options, PLAIN)
 }
 
 fn pair_12(options: &Options) -> Ends {
-    make(options, &rust_crypto::PROVIDER, ProtocolVersion::DTLS_1_2)
+    make(options, Variant { version: ProtocolVersion::DTLS_1_2, ..PLAIN })
+}
+
+fn snap_pair(options: &Options) -> Ends {
+    make(options, Variant { snap: true, ..PLAIN })
 }
 
 #[cfg(feature = "aws-lc")]
 fn aws_lc_pair(options: &Options) -> Ends {
-    make(options, &picortc::crypto::aws_lc::PROVIDER, ProtocolVersion::DTLS_1_3)
+    make(options, best())
 }
 
 #[cfg(feature = "aws-lc")]
 fn aws_lc_pair_12(options: &Options) -> Ends {
-    make(options, &picortc::crypto::aws_lc::PROVIDER, ProtocolVersion::DTLS_1_2)
+    make(options, Variant { version: ProtocolVersion::DTLS_1_2, ..best() })
 }
 
 /// What programs for hosts should take.
