@@ -1,5 +1,5 @@
 import { NATIVE, RTCCertificate, generateCertificate } from "./certificate.js";
-import { type Configuration, type RTCConfiguration, checkConfiguration, serverUrl } from "./configuration.js";
+import { type Configuration, type RTCConfiguration, type RTCIceServer, checkConfiguration, serverUrl } from "./configuration.js";
 import {
   ABANDONED, ANNOUNCED, BUSY, CLOSED, CLOSING, DRIVE, INTERNAL as CHANNEL, OPENED, PRIORITIES, RECEIVED, REFRESH, RTCDataChannel,
   type RTCDataChannelInit,
@@ -226,8 +226,8 @@ export class RTCPeerConnection extends EventTarget {
     this.#lastOffer = this.#lastAnswer = "";
     if (type === "answer") this.#restart = false;
     if (side === "remote") {
-      const trickle = core.native.can_trickle();
-      this.#canTrickle = trickle < 0 ? null : trickle > 0;
+      const { remoteDescription } = this;
+      this.#canTrickle = remoteDescription && /^a=ice-options:(.* )?trickle\b/m.test(remoteDescription.sdp);
     }
     if (core.native.candidate_section() === "") {
       this.#sctp = null;
@@ -616,7 +616,11 @@ expose(RTCPeerConnection, "RTCPeerConnection");
 
 /** What of a configuration the core goes by. */
 function serving({ iceServers, iceTransportPolicy, iceCandidatePoolSize }: Configuration) {
-  const servers = iceServers.map((server) => ({ ...server, urls: (server.urls as string[]).map((url) => serverUrl(url)) }));
+  // No relay lets one in that has no name or no secret: it is not asked.
+  const login = ({ username, credential }: RTCIceServer) => Boolean(username && credential);
+  const servers = iceServers.map((server) => ({
+    ...server, urls: (server.urls as string[]).map(serverUrl).filter((url) => login(server) || !url.startsWith("turn")),
+  })).filter(({ urls }) => urls.length > 0);
   return { iceServers: servers, iceTransportPolicy, iceCandidatePoolSize };
 }
 

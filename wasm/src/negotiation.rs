@@ -111,11 +111,6 @@ impl Connection {
         })
     }
 
-    /// 1 and 0 for yes and no; -1 before a remote description.
-    pub fn can_trickle(&self) -> i32 {
-        self.pc.can_trickle_ice_candidates().map_or(-1, i32::from)
-    }
-
     /// The attribute of a local candidate, with its ufrag; empty for none.
     pub fn local_candidate(&self, index: u16) -> String {
         let ufrag = Some(self.pc.local_ufrag());

@@ -124,6 +124,9 @@ await test("URLs of servers", () => {
     assert.throws(() => make(url), named("SyntaxError"), url);
   }
   assert.throws(() => make("turn:example.org", { username: "u" }), named("InvalidAccessError"));
+  const nameless = make("turn:example.org", { username: "", credential: "" });
+  assert.equal(nameless.getConfiguration().iceServers[0].username, "");
+  nameless.close();
   // All or nothing: a configuration with one bad member changes none.
   const pc = new RTCPeerConnection();
   assert.throws(() => pc.setConfiguration({ iceTransportPolicy: "relay", iceServers: [{ urls: "" }] }), named("SyntaxError"));
@@ -212,6 +215,21 @@ await test("statistics of connected ends", async () => {
   // Those of a closed connection are the last.
   assert.equal((await a.getStats()).get("CFR").base64Certificate, mine("certificate").find(({ id }) => id === "CFR").base64Certificate);
   b.close();
+});
+
+await test("whether candidates can trickle is said by the peer, also of media alone", async () => {
+  for (const [line, can] of [["a=ice-options:trickle\r\n", true], ["a=ice-options:ice2 trickle\r\n", true], ["a=ice-options:ice2\r\n", false], ["", false]]) {
+    const pc = new RTCPeerConnection();
+    assert.equal(pc.canTrickleIceCandidates, null);
+    const media = ["m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=ice-ufrag:abcd", "a=ice-pwd:0123456789abcdef0123456789", "a=mid:0", "a=setup:actpass",
+      "a=rtcp-mux", "a=rtpmap:111 opus/48000/2", `a=fingerprint:sha-256 ${Array(32).fill("AB").join(":")}`];
+    const sdp = `v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n${line}${media.join("\r\n")}\r\n`;
+    await pc.setRemoteDescription({ type: "offer", sdp });
+    assert.equal(pc.canTrickleIceCandidates, can);
+    // Media is not spoken here: the section is rejected.
+    assert.match((await pc.createAnswer()).sdp, /^m=audio 0 /m);
+    pc.close();
+  }
 });
 
 await test("callbacks of before there were promises", async () => {
