@@ -1,10 +1,12 @@
-// An emulated board: QEMU with the firmware, its console, and its monitor.
+// An emulated board: QEMU with the firmware, its console, and its monitor; or
+// the model of an RP2040 with a W5500.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 // How each board is emulated; `nic` is the network card's device.
 const MACHINES = {
@@ -23,18 +25,36 @@ const MACHINES = {
   },
 };
 
+const ENDED = "# the emulator ended with";
+
+// An image that is flashed takes nothing from its surroundings but its network.
+const rp2040 = (kernel, number) => [
+  process.execPath,
+  [fileURLToPath(new URL("../boards/w5500-board.mjs", import.meta.url)), kernel, `tap${number}`],
+];
+
 export class Board {
   lines = [];
   #waiting = new Set();
 
   // `number` chooses its tap and its hardware address; `args` go to the firmware.
   constructor(kind, kernel, number, args = {}) {
-    const { command, args: machine, nic } = MACHINES[kind];
     this.kind = kind;
     this.dir = mkdtempSync(join(tmpdir(), "board-"));
     this.socket = join(this.dir, "qmp");
+    const [command, line] = kind === "rp2040" ? rp2040(kernel, number) : this.#qemu(kind, kernel, number, args);
+    this.child = spawn(command, line, { stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      createInterface({ input: stream }).on("line", (line) => this.#heard(line));
+    }
+    this.ended = new Promise((resolve) => this.child.once("exit", (code) => resolve(code)));
+    this.ended.then((code) => this.#heard(`${ENDED} ${code}`));
+  }
+
+  #qemu(kind, kernel, number, args) {
+    const { command, args: machine, nic } = MACHINES[kind];
     const options = Object.entries(args).map(([name, value]) => `,arg=${name}=${value}`);
-    this.child = spawn(
+    return [
       command,
       [
         ...machine,
@@ -43,13 +63,7 @@ export class Board {
         ...nic(`tap${number}`, `52:54:00:12:34:${(0x50 + number).toString(16)}`),
         ...["-qmp", `unix:${this.socket},server,nowait`, "-kernel", kernel],
       ],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      createInterface({ input: stream }).on("line", (line) => this.#heard(line));
-    }
-    this.ended = new Promise((resolve) => this.child.once("exit", (code) => resolve(code)));
-    this.ended.then((code) => this.#heard(`# QEMU ended with ${code}`));
+    ];
   }
 
   #heard(line) {
@@ -62,7 +76,7 @@ export class Board {
     return new Promise((resolve, reject) => {
       const look = () => {
         const line = this.lines.slice(from).find((l) => pattern.test(l));
-        const over = line === undefined && this.lines.at(-1)?.startsWith("# QEMU ended");
+        const over = line === undefined && this.lines.at(-1)?.startsWith(ENDED);
         if (line === undefined && !over) return;
         clearTimeout(timer);
         this.#waiting.delete(look);

@@ -43,6 +43,8 @@ class Run {
   async start() {
     this.board = new Board(this.kind, this.kernel, 0, { pin: PIN });
     this.url = await this.board.url();
+    // A board that was given none has made one up.
+    this.pin = /the PIN is (\S+)/.exec(await this.board.line(/the PIN is/))[1];
   }
 
   // A browser, the same one for as long as cases want the same kind.
@@ -76,7 +78,7 @@ class Run {
 
   async connected() {
     const tab = await this.tab();
-    const problem = await tab.connect(PIN);
+    const problem = await tab.connect(this.pin);
     if (problem) throw new Error(`the page says: ${problem}`);
     return tab;
   }
@@ -94,7 +96,7 @@ class Run {
     }
   }
 
-  post(body, headers = { authorization: `Bearer ${PIN}` }) {
+  post(body, headers = { authorization: `Bearer ${this.pin}` }) {
     return this.fetch("/offer", { method: "POST", headers, body });
   }
 

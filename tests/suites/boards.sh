@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The boards of examples-esp32 link completely, the radio's libraries included,
 # and become images. What an ESP32 or an RP2350 does with its image no emulator
-# here can say; the RP2040's images are booted on a model of the chip.
+# here can say; the RP2040's images are booted on a model of the chip, and the
+# one with Ethernet meets a browser there.
 source "$(dirname "$0")/lib/common.bash"
 
 need_command node nodejs
@@ -31,8 +32,15 @@ done
 if [[ " ${boards[*]} " != *" rp2040-"* ]]; then finish; fi
 check "the emulator's package" npm ci --prefix tests/size --ignore-scripts --no-audit --no-fund --loglevel=error
 boot() { node tests/boards/boot.mjs "target/boards/thumbv6m-none-eabi/release/$1" "${@:2}"; }
+need_command chromium chromium
+need_command dnsmasq dnsmasq-base
+need_command ip iproute2
+check "the rig's packages" npm ci --prefix tests/browsers --ignore-scripts --no-audit --no-fund --loglevel=error
 check "rp2040-w5500 boots, and misses its W5500" \
   boot rp2040-w5500 "picortc on a W5500-EVB-Pico" "the W5500 does not answer"
 check "rp2040-picow boots, and says that it was built without the radio's nvram" \
   boot rp2040-picow "built without the radio's nvram"
+# With its W5500, in a network with a browser: tests/embedded has the rig.
+counted tests/embedded/net.sh node tests/embedded/run.mjs --only 'refusals|its name|in cycles' \
+  w5500=rp2040:target/boards/thumbv6m-none-eabi/release/rp2040-w5500
 finish
