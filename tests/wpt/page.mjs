@@ -107,7 +107,10 @@ define(globalThis, "document", {
 
 const STATUS = ["pass", "fail", "timeout", "not run", "precondition failed"];
 const media = /\[not applicable: ([^\]]+)\]|(media is not supported yet)|((?:RTCRtp|RTCTrack|MediaStreamTrack)\w* is not defined)/;
-globalThis.add_result_callback((test) => {
+const told = new Set();
+function tell(test) {
+  if (told.has(test)) return;
+  told.add(test);
   const message = test.message ?? "";
   const lacks = media.exec(message);
   const status = STATUS[test.status];
@@ -120,8 +123,11 @@ globalThis.add_result_callback((test) => {
   }
   touched = null;
   say({ name: test.name, status, message, reason });
-});
-globalThis.add_completion_callback((_, status) => {
+}
+globalThis.add_result_callback(tell);
+globalThis.add_completion_callback((tests, status) => {
+  // When the time is up, also those that had no turn.
+  tests.forEach(tell);
   say({ end: true, status: status.status, message: status.message });
   setTimeout(() => process.exit(0), 20);
 });
