@@ -11,6 +11,14 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// And so often it is asked.
 const PROBE_INTERVAL: Duration = Duration::from_millis(200);
 
+/// A check that is unanswered for so long is a reason to doubt the path, and
+/// so is data that is: the next check goes out at once then.
+const DOUBT: Duration = Duration::from_secs(1);
+/// A path that is doubted and silent for so long is left, where there is
+/// another: ten checks, of which a network that loses a quarter of all
+/// datagrams swallows none or some, but hardly all.
+const DOUBT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Consent checks that may still be answered.
 const OUTSTANDING: usize = 8;
 
@@ -23,9 +31,11 @@ pub(super) struct Consent {
     granted: Instant,
     /// When anything authentic was last received.
     heard: Instant,
-    /// Since when the path is asked whether it still is there, because the
-    /// peer was heard on another.
+    /// When the path that is asked whether it still is there has been silent
+    /// for too long.
     probe: Option<Instant>,
+    /// Since when data is sent and nothing is heard.
+    unheard: Option<Instant>,
     outstanding: heapless::Deque<(TransactionId, Instant), OUTSTANDING>,
     path: Option<TransportContext>,
 }
@@ -37,6 +47,7 @@ impl Consent {
         self.granted = env.now;
         self.heard = env.now;
         self.probe = None;
+        self.unheard = None;
         self.outstanding.clear();
         self.path = None;
         self.next = Some(env.now + randomized(env, config.consent_interval));
@@ -45,14 +56,29 @@ impl Consent {
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
         self.probe = None;
+        self.unheard = None;
+    }
+
+    /// Data is sent. Where none is answered, the next check goes out at once.
+    pub(super) fn note_sent(&mut self, now: Instant) {
+        let since = *self.unheard.get_or_insert(now);
+        if now - since >= DOUBT && self.outstanding.back().is_none_or(|o| o.1 <= since) {
+            self.hurry(now);
+        }
     }
 
     /// Asks now, and again soon, whether the path is still there.
-    fn probe(&mut self, now: Instant) {
+    fn probe(&mut self, now: Instant, timeout: Duration) {
         if self.probe.is_none() && self.heard < now {
-            self.probe = Some(now);
+            self.probe = Some(now + timeout);
             self.next = Some(now);
         }
+    }
+
+    /// When a check that nothing was heard since has waited long enough.
+    fn doubt_deadline(&self, round_trip: Duration) -> Option<Instant> {
+        let (_, sent) = self.outstanding.iter().find(|o| o.1 >= self.heard)?;
+        Some(*sent + DOUBT.max(2 * round_trip))
     }
 
     /// The next check goes out at once.
@@ -61,7 +87,7 @@ impl Consent {
     }
 
     fn probe_failed(&self, now: Instant) -> bool {
-        self.probe.is_some_and(|at| now - at >= PROBE_TIMEOUT)
+        self.probe.is_some_and(|at| now >= at)
     }
 
     /// The generation of a consent check that `id` is the answer to.
@@ -137,23 +163,41 @@ impl Agent {
     pub(super) fn heard_elsewhere(&mut self, now: Instant, id: super::PairId) {
         let other = self.selected.is_some_and(|s| s.nominated && s.id != id);
         if other && !self.config.lite {
-            self.consent.probe(now);
+            self.consent.probe(now, PROBE_TIMEOUT);
         }
+    }
+
+    /// When the selected path is doubted because a check of it was not
+    /// answered: by who controls, where there is another to go to.
+    fn doubt_deadline(&self) -> Option<Instant> {
+        let selected = self.selected.filter(|s| s.nominated)?;
+        let sure = self.consent.outstanding.is_empty() || self.consent.probe.is_some();
+        if sure || !self.controlling || self.config.lite || !self.has_other(selected.id) {
+            return None;
+        }
+        let pair = self.pairs.iter().find(|p| p.id == selected.id)?;
+        self.consent.doubt_deadline(pair.stats.current_round_trip_time.unwrap_or_default())
+    }
+
+    /// Whether another pair than this one works.
+    fn has_other(&self, id: super::PairId) -> bool {
+        self.pairs.iter().any(|p| p.id != id && p.is_valid() && p.generation == self.generation)
     }
 
     /// A controlling agent whose selected pair is silent goes over to another
     /// that works, if there is one; either agent does when the peer is heard
     /// there. The silent one has failed then, so that this comes to an end.
     pub(super) fn leave_silent(&mut self, env: &mut Env<'_>) {
+        if self.doubt_deadline().is_some_and(|at| env.now >= at) {
+            self.consent.probe(env.now, DOUBT_TIMEOUT);
+        }
         let silent = env.now - self.consent.heard >= self.config.disconnected_timeout;
         let leave = silent && self.controlling || self.consent.probe_failed(env.now);
         let Some(selected) = self.selected.filter(|_| leave && !self.config.lite) else {
             return;
         };
         self.consent.probe = None;
-        let generation = self.generation;
-        let works = |p: &super::Pair| p.id != selected.id && p.is_valid() && p.generation == generation;
-        if self.pairs.iter().any(works) {
+        if self.has_other(selected.id) {
             if let Some(pair) = self.selected_pair() {
                 pair.state = super::PairState::Failed;
             }
@@ -173,7 +217,7 @@ impl Agent {
         let disconnected = (self.state != ConnectionState::Disconnected)
             .then_some(self.consent.heard + self.config.disconnected_timeout);
         let next = if self.config.lite { None } else { self.consent.next };
-        let probed = self.consent.probe.map(|at| at + PROBE_TIMEOUT);
+        let probed = self.consent.probe.or_else(|| self.doubt_deadline());
         [next, probed, disconnected, Some(self.consent_until())].into_iter().flatten().min()
     }
 

@@ -361,7 +361,8 @@ impl Agent {
     }
 
     /// Notes that `len` octets of data were sent along the selected path.
-    pub fn note_sent(&mut self, len: usize) {
+    pub fn note_sent(&mut self, now: Instant, len: usize) {
+        self.consent.note_sent(now);
         if let Some(pair) = self.selected_pair() {
             pair.stats.packets_sent += 1;
             pair.stats.bytes_sent += len as u64;

@@ -444,6 +444,63 @@ fn a_move_is_followed_within_two_seconds() {
     }
 }
 
+/// A pair with two ways between them, of which the first is in use.
+fn two_ways(controlling: usize) -> Net {
+    let mut net = Net::new(Config::default(), Config::default());
+    net.address(controlling, "192.0.2.1:1");
+    net.address(1 - controlling, "192.0.2.2:2");
+    net.address(1 - controlling, "198.51.100.2:2");
+    for i in 0..2 {
+        net.on(i, |a, _| a.set_controlling(i == controlling));
+    }
+    net.signal_both();
+    assert!(net.run(LONG, |n| n.both(ConnectionState::Completed)));
+    net.run(Duration::from_secs(30), |_| false);
+    net
+}
+
+/// How long after a path is cut who controls sends along the other one.
+#[test]
+fn a_path_that_is_cut_is_left_for_another_that_works() {
+    for (controlling, busy, most) in [(0, true, 5), (1, true, 5), (0, false, 10), (1, false, 10)] {
+        let mut net = two_ways(controlling);
+        let path = |n: &Net| n.hosts[controlling].agent.selected_path().unwrap().peer_addr;
+        let first = path(&net);
+        net.blocked.push(first);
+        let from = net.now;
+        while path(&net) == first {
+            if busy {
+                net.on(controlling, |a, env| a.note_sent(env.now, 1000));
+            }
+            assert!(net.now - from < LONG);
+            net.run(Duration::from_millis(100), |n| path(n) != first);
+        }
+        let gap = net.now - from;
+        assert!(gap < Duration::from_secs(most), "{controlling} controls, busy: {busy}: {gap:?}");
+        std::println!("{controlling} controls, busy: {busy}: left after {gap:?}");
+        // The other end follows, and both stay.
+        net.run(Duration::from_secs(60), |_| false);
+        let there = net.hosts[1 - controlling].agent.selected_path().unwrap().local_addr;
+        assert_eq!(there, path(&net));
+        assert!(net.both(ConnectionState::Completed));
+    }
+}
+
+#[test]
+fn a_path_that_loses_a_seventh_is_not_left_for_another() {
+    for controlling in 0..2 {
+        let mut net = two_ways(controlling);
+        let path = net.hosts[controlling].agent.selected_path().unwrap();
+        net.loss = 15;
+        for _ in 0..1200 {
+            net.run(Duration::from_millis(500), |_| false);
+            net.on(controlling, |a, env| a.note_sent(env.now, 1000));
+            let now = net.hosts[controlling].agent.selected_path().unwrap();
+            assert!(now.same_path(&path), "left at {:?}", net.now);
+        }
+    }
+}
+
 #[test]
 fn a_wrong_password_fails_and_is_told() {
     let mut net = Net::new(Config::default(), Config::default());

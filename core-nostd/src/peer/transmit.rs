@@ -40,7 +40,7 @@ impl RTCPeerConnection {
                 return self.wrap(self.ice.selected_path()?, buf, len);
             }
             if let Some(len) = self.poll_sctp(buf, head) {
-                self.ice.note_sent(len);
+                self.ice.note_sent(self.now, len);
                 // Only what has a congestion control is marked.
                 let path = self.ice.selected_path()?;
                 return self.wrap(TransportContext { ecn: self.marks.ecn, ..path }, buf, len);
@@ -69,7 +69,7 @@ impl RTCPeerConnection {
         for _ in 1..max {
             let next = transmit.len..transmit.len.saturating_add(size);
             let Some(len) = buf.get_mut(next).and_then(|room| self.poll_sctp(room, 0)) else { break };
-            self.ice.note_sent(len);
+            self.ice.note_sent(self.now, len);
             transmit.len += len;
             transmit.segment_size = Some(size);
             if len < size {
