@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { Simulator } from "../size/node_modules/rp2040js/dist/esm/index.js";
 import { VECTORS, loadElf } from "../size/rp2040.mjs";
+import { complete } from "./rom.mjs";
 
 const [path, ...expected] = process.argv.slice(2);
 const simulator = new Simulator();
@@ -15,6 +16,7 @@ chip.uart[0].onByte = (octet) => {
   output += String.fromCharCode(octet);
 };
 loadElf(chip, readFileSync(path));
+complete(chip);
 // No boot ROM: execution begins at the vector table behind the boot loader.
 chip.core.VTOR = VECTORS;
 chip.core.SP = chip.readUint32(VECTORS);

@@ -1,11 +1,15 @@
-// What an RP2040's boot ROM does for a firmware that writes its own flash
-// (datasheet, Section 2.8.3): each function is a breakpoint that this program
-// answers, and a return.
+// What the package's model of an RP2040 has not, and a firmware needs that
+// keeps its identity in flash: the functions of the boot ROM (datasheet, Section
+// 2.8.3), each a breakpoint that this program answers, and a return; the ring
+// oscillator's random bit; and the control of the flash's cache.
+import { randomBytes } from "node:crypto";
 
 const LOOKUP = 0x100;
 const BKPT = 0xbe00;
 const BX_LR = 0x4770;
 const XIP = 0x1000_0000;
+const [ROSC, XIP_CONTROL] = [0x40060, 0x14000];
+const ROSC_RANDOM_BIT = 0x1c;
 
 const FUNCTIONS = {
   // connect_internal_flash, flash_exit_xip, flash_flush_cache, flash_enter_cmd_xip
@@ -27,8 +31,17 @@ const FUNCTIONS = {
   },
 };
 
-/** Gives a chip its ROM. */
-export function putRom(chip) {
+/** Gives a chip what it has not. */
+export function complete(chip) {
+  const rosc = chip.peripherals[ROSC];
+  const read = rosc.readUint32.bind(rosc);
+  rosc.readUint32 = (offset) => (offset === ROSC_RANDOM_BIT ? randomBytes(1)[0] & 1 : read(offset));
+  // Idle.
+  chip.peripherals[XIP_CONTROL] = { readUint32: () => 0, writeUint32() {}, writeUint32Atomic() {} };
+  putRom(chip);
+}
+
+function putRom(chip) {
   const names = Object.keys(FUNCTIONS);
   const place = (index) => LOOKUP + 4 * (index + 1);
   // The halfwords at 0x14, 0x16 and 0x18 lead to the tables and their search.

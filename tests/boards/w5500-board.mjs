@@ -6,33 +6,24 @@
 // The board's console is standard output. After a handshake there is a line of
 // its own: `# handshake: …`.
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { GPIOPinState, Simulator } from "../size/node_modules/rp2040js/dist/esm/index.js";
 import { VECTORS, loadElf } from "../size/rp2040.mjs";
 import { Handshake } from "./handshake.mjs";
-import { putRom } from "./rom.mjs";
+import { complete } from "./rom.mjs";
 import { W5500 } from "./w5500.mjs";
 
 const [SELECT, RESET, INTERRUPT] = [17, 20, 21];
 const CYCLE_NANOS = 8;
 // Instructions between two looks at the network.
 const TURN = 20_000;
-const [ROSC, XIP_CONTROL] = [0x40060, 0x14000];
-const ROSC_RANDOM_BIT = 0x1c;
 
 const [path, tap] = process.argv.slice(2);
 // Only its clock and its chip are used: it would run ahead of the world.
 const { clock, rp2040: chip } = new Simulator();
 chip.logger = { debug() {}, info() {}, warn() {}, error: console.error };
 loadElf(chip, readFileSync(path));
-putRom(chip);
-// What the package has not: the ring oscillator's random bit, and the control
-// of the flash's cache, which is idle.
-const rosc = chip.peripherals[ROSC];
-const readRosc = rosc.readUint32.bind(rosc);
-rosc.readUint32 = (offset) => (offset === ROSC_RANDOM_BIT ? randomBytes(1)[0] & 1 : readRosc(offset));
-chip.peripherals[XIP_CONTROL] = { readUint32: () => 0, writeUint32() {}, writeUint32Atomic() {} };
+complete(chip);
 
 const handshake = new Handshake(() => ({ cycles: chip.core.cycles, nanos: clock.nanos }));
 const bridge = spawn("python3", [new URL("tap.py", import.meta.url).pathname, tap], { stdio: ["pipe", "pipe", "inherit"] });

@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import { randomBytes } from "node:crypto";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -377,6 +377,24 @@ export const CASES = [
       const stranger = t.another(2, { dial: `${server.url}device`, token: "wrong" });
       await stranger.line(/the server does not take the token/);
       return "refused, then two visitors one after the other; a wrong token is told";
+    },
+  },
+  {
+    name: "no DHCP, and then there is",
+    kind: "arm", // What runs on the board is the same on every one.
+    async run(t) {
+      const attach = (...where) => execFileSync("ip", ["link", "set", "tap1", ...where]);
+      attach("nomaster");
+      const board = t.another(1);
+      try {
+        const words = await board.line(/no address/, 60_000);
+        attach("master", "br0");
+        const page = await fetch(await board.url());
+        expect(page.status === 200, `the page: ${page.status}`);
+        return `the console says: ${/no address.*/.exec(words)[0]}; then the page is served`;
+      } finally {
+        attach("master", "br0");
+      }
     },
   },
   {

@@ -37,7 +37,7 @@ need_command dnsmasq dnsmasq-base
 need_command ip iproute2
 check "the rig's packages" npm ci --prefix tests/browsers --ignore-scripts --no-audit --no-fund --loglevel=error
 check "rp2040-w5500 boots, and misses its W5500" \
-  boot rp2040-w5500 "picortc on a W5500-EVB-Pico" "the W5500 does not answer"
+  boot rp2040-w5500 "picortc on a W5500-EVB-Pico" "kept in flash" "the W5500 does not answer"
 check "rp2040-picow boots, and says that it was built without the radio's nvram" \
   boot rp2040-picow "built without the radio's nvram"
 # With its W5500, in a network with a browser: tests/embedded has the rig.

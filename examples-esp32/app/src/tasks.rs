@@ -1,5 +1,7 @@
 //! The tasks of a device.
 
+use embassy_time::{Duration, TimeoutError, with_timeout};
+
 /// What a device is started with, besides its network card and its board.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -29,8 +31,8 @@ macro_rules! tasks {
             board: &'static $board,
             setup: $crate::Setup,
         ) -> Result<(), ::embassy_executor::SpawnError> {
-            use $crate::parts::{embassy_net, picortc_embassy};
             use $crate::parts::{ConstStaticCell, StaticCell};
+            use $crate::parts::{embassy_net, picortc_embassy};
             // DHCP, DNS, two of the connections' and one in the making, two of
             // the page's, the name's, and the one that dials.
             static STACK: StaticCell<embassy_net::StackResources<9>> = StaticCell::new();
@@ -128,9 +130,19 @@ pub fn introduce(setup: &Setup) {
     info!("the PIN is {}", setup.pin);
 }
 
-/// Says where the page is.
+/// A network without an address after this long is worth a line on the console.
+const NO_ADDRESS: Duration = Duration::from_secs(8);
+
+/// Says where the page is, or that there is no address yet.
 pub async fn tell_address(rtc: picortc_embassy::Rtc<'_>, host: &picortc_embassy::DeviceName) {
-    let address = rtc.wait_for_address().await;
+    let mut patience = NO_ADDRESS;
+    let address = loop {
+        match with_timeout(patience, rtc.wait_for_address()).await {
+            Ok(address) => break address,
+            Err(TimeoutError) => warn!("no address: is there a network, and a DHCP server on it?"),
+        }
+        patience = (patience * 2).min(NO_ADDRESS * 6);
+    };
     #[cfg(feature = "defmt")]
     let address = defmt::Display2Format(&address);
     info!("the page is at http://{}/", address);

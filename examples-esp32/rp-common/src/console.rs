@@ -51,6 +51,12 @@ impl log::Log for Logger {
     fn flush(&self) {}
 }
 
+/// Gives what still waits, for a panic's last words: octets, or none.
+pub(crate) fn take_waiting(chunk: &mut [u8]) -> &[u8] {
+    let n = PIPE.try_read(chunk).unwrap_or(0);
+    &chunk[..n]
+}
+
 /// The task behind the console.
 pub struct Console(UartTx<'static, Blocking>);
 

@@ -13,18 +13,18 @@ use console::{Console, start_console};
 
 use core::cell::{Cell, RefCell};
 use core::fmt::Write;
+use embassy_embedded_hal::adapter::BlockingAsync;
 use embassy_rp::Peri;
 use embassy_rp::adc::{Adc, Blocking, Channel};
-use embassy_embedded_hal::adapter::BlockingAsync;
 use embassy_rp::clocks::RoscRng;
 use embassy_rp::flash::Flash;
 use embassy_rp::peripherals::{ADC, ADC_TEMP_SENSOR, FLASH};
 use embassy_time::Instant;
 use embedded_alloc::LlffHeap;
-use picortc_embassy::{Config, Worker};
 use picortc_embassy::picortc::crypto::HashAlgorithm;
 use picortc_embassy::picortc::crypto::rust_crypto::CHIP;
 use picortc_embassy::picortc::env::Rng;
+use picortc_embassy::{Config, Worker};
 use picortc_example_app::{Board, LIMITS, Setup, kept_identity};
 use static_cell::StaticCell;
 
@@ -59,13 +59,6 @@ impl Entropy {
             seed.copy_from_slice(&digest);
         }
         Self(Rng::new(seed))
-    }
-
-    /// A MAC address of one's own: locally administered, for one host.
-    pub fn mac(&mut self) -> [u8; 6] {
-        let [first, rest @ ..] = self.0.array::<6>();
-        let [a, b, c, d, e] = rest;
-        [first & 0xfc | 2, a, b, c, d, e]
     }
 
     /// What the device is started with. The identity is the one that is kept

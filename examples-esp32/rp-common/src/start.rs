@@ -1,6 +1,7 @@
 //! Two executors: connections and network in an interrupt, and public-key work
 //! and the console below it, so that a handshake keeps nobody waiting.
 
+use crate::console::take_waiting;
 use crate::{Console, HEAP, start_console};
 use core::fmt::Write;
 use embassy_executor::{SendSpawner, SpawnError, SpawnToken, Spawner};
@@ -71,6 +72,14 @@ fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {
     impl Write for Words<'_> {
         fn write_str(&mut self, text: &str) -> core::fmt::Result {
             self.0.blocking_write(text.as_bytes()).map_err(|_| core::fmt::Error)
+        }
+    }
+    // What was logged before comes first.
+    let mut chunk = [0; 32];
+    loop {
+        match take_waiting(&mut chunk) {
+            [] => break,
+            octets => _ = uart.blocking_write(octets),
         }
     }
     let _ = write!(Words(&mut uart), "\r\n{info}\r\n");

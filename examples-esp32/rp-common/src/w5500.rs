@@ -11,7 +11,7 @@ use embassy_rp::spi::{Async, Spi};
 use embassy_rp::{Peripherals, bind_interrupts, dma};
 use embassy_time::Delay;
 use embedded_hal_bus::spi::ExclusiveDevice;
-use picortc_example_app::{Board, DIAL};
+use picortc_example_app::{Board, DIAL, Setup};
 use static_cell::StaticCell;
 
 bind_interrupts!(struct Irqs {
@@ -43,7 +43,8 @@ pub fn run(spawner: Spawner, name: &'static str) {
 async fn start_task(p: Peripherals, name: &'static str) {
     // SAFETY: this is a task of an embassy executor.
     let spawner = unsafe { Spawner::for_current_executor().await };
-    let mut entropy = Entropy::gather();
+    let setup = Entropy::gather().setup(&WORKER, p.FLASH).await;
+    let mac = mac(&setup);
     let mut config = embassy_rp::spi::Config::default();
     config.frequency = 30_000_000;
     let spi = Spi::new(p.SPI0, p.PIN_18, p.PIN_19, p.PIN_16, p.DMA_CH0, p.DMA_CH1, Irqs, config);
@@ -52,7 +53,6 @@ async fn start_task(p: Peripherals, name: &'static str) {
     let Ok(spi) = ExclusiveDevice::new(spi, select, Delay);
     let interrupt = Input::new(p.PIN_21, Pull::Up);
     let reset = Output::new(p.PIN_20, Level::High);
-    let mac = entropy.mac();
     static STATE: StaticCell<State<4, 4>> = StaticCell::new();
     let state = STATE.init(State::new());
     let Ok((device, wiznet)) = embassy_net_wiznet::new(mac, state, spi, interrupt, reset).await else {
@@ -64,10 +64,18 @@ async fn start_task(p: Peripherals, name: &'static str) {
     let board = BOARD.init(RpBoard::new(name, &ALLOCATOR, switch_led, p.ADC, p.ADC_TEMP_SENSOR));
     board.set_led(false);
     spawn(spawner, wiznet_task(wiznet));
-    let setup = entropy.setup(&WORKER, p.FLASH).await;
     if start_device(spawner, device, board, setup).is_err() {
         panic!("there is no room for the tasks");
     }
+}
+
+/// A MAC address that stays as long as the identity does, so that the lease of
+/// an address does too: the fingerprint's start, locally administered, for one
+/// host.
+fn mac(setup: &Setup) -> [u8; 6] {
+    let mut mac = *setup.config.certificate.fingerprint().digest().first_chunk().unwrap_or(&[0; 6]);
+    mac[0] = mac[0] & 0xfc | 2;
+    mac
 }
 
 /// The LED on GPIO 25.
