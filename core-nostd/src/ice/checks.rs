@@ -27,6 +27,8 @@ pub(super) struct EarlyCheck {
     pub(super) path: TransportContext,
     priority: u32,
     use_candidate: bool,
+    /// The NOMINATION, or 0.
+    nomination: u32,
 }
 
 /// The attributes of a request that are understood.
@@ -98,6 +100,7 @@ impl Agent {
             path: *path,
             priority: message.u32(AttributeType::PRIORITY).unwrap_or(0),
             use_candidate: message.has(AttributeType::USE_CANDIDATE),
+            nomination: message.u32(AttributeType::NOMINATION).unwrap_or(0),
         };
         if self.remote.is_some() || self.config.lite {
             self.handle_check(env, check);
@@ -210,15 +213,18 @@ impl Agent {
             return;
         };
         let (lite, schedule) = (self.config.lite, schedule(&self.config.schedule, &check.path));
-        let controlling = self.controlling;
+        let (controlling, renominates) = (self.controlling, self.renominates());
         let Some(pair) = self.pairs.get_mut(index) else { return };
         // What comes along it can go along it.
         if pair.is_blocked() {
             pair.readiness = Readiness::Ready;
         }
         pair.stats.requests_received += 1;
-        if check.use_candidate && !controlling {
+        let number = if renominates { check.nomination } else { 0 };
+        if (check.use_candidate || number > 0) && !controlling {
             pair.nominated_by_peer = Some(env.now);
+            // An older one may have been on its way for longer.
+            pair.nomination = pair.nomination.max(number);
         }
         match pair.state {
             PairState::Succeeded => {}
@@ -322,10 +328,10 @@ impl Agent {
                 other.state = PairState::Waiting;
             }
         }
-        self.became_valid(env, id);
         if nominated {
             self.select(env, id, true);
         }
+        self.became_valid(env, id);
     }
 
     /// The next answer.
@@ -363,7 +369,8 @@ impl Agent {
         let check = pair.check.as_mut()?;
         check.sent(&schedule(&config, &pair.path), env.now);
         // Only who controls nominates; the role may have changed since.
-        let (id, path, nominating) = (check.id, pair.path, pair.nominating && self.controlling);
+        let (id, path) = (check.id, pair.path);
+        let nominating = (pair.nominating && self.controlling).then_some(pair.nomination);
         let (generation, kind_priority) = (pair.generation, pair.local_priority);
         // "the PRIORITY ... equal to the value that would be assigned, to a
         // candidate if it was learned as a peer-reflexive candidate".
@@ -396,13 +403,14 @@ impl Agent {
         due.min().map(|(_, index)| index)
     }
 
-    /// Writes a Binding request with the credentials of `generation`.
+    /// Writes a Binding request with the credentials of `generation`, which
+    /// nominates the pair by the number, if there is one; 0 is without a number.
     pub(super) fn write_request(
         &self,
         id: TransactionId,
         generation: u8,
         priority: u32,
-        use_candidate: bool,
+        nomination: Option<u32>,
         out: &mut [u8],
     ) -> Option<usize> {
         let (local, remote) = self.credentials(generation)?;
@@ -414,8 +422,11 @@ impl Agent {
             let role =
                 if self.controlling { AttributeType::ICE_CONTROLLING } else { AttributeType::ICE_CONTROLLED };
             b.attribute(role, &[&self.tie_breaker.to_be_bytes()])?;
-            if use_candidate {
+            if let Some(number) = nomination {
                 b.attribute(AttributeType::USE_CANDIDATE, &[])?;
+                if number > 0 {
+                    b.attribute(AttributeType::NOMINATION, &[&number.to_be_bytes()])?;
+                }
             }
             b.integrity(self.hashes, remote.pwd.as_bytes())?;
             b.finish_with_fingerprint()

@@ -127,7 +127,8 @@ impl Agent {
         let priority = reflexive_priority(&selected.path, pair.local_priority);
         // Renewed, so that a controlled peer that follows the last nomination
         // stays where it is.
-        let nominate = self.controlling && selected.nominated;
+        let number = pair.nomination;
+        let nominate = (self.controlling && selected.nominated).then_some(number);
         let len = self.write_request(id, generation, priority, nominate, out)?;
         Some(Transmit::datagram(selected.path, len))
     }

@@ -82,6 +82,9 @@ pub struct Config {
     /// Whether host candidates are names of multicast DNS, which somebody else
     /// publishes.
     pub hide_host_addresses: bool,
+    /// Whether a nomination may be followed by another, with a peer that
+    /// announces it too (draft-thatcher-ice-renomination).
+    pub renomination: bool,
     /// "Ta": the least time between two checks.
     pub pacing: Duration,
     /// When a check is sent again and given up.
@@ -105,6 +108,7 @@ impl Default for Config {
             lite: false,
             relay_only: false,
             hide_host_addresses: false,
+            renomination: false,
             pacing: Duration::from_millis(50),
             // Checks are paced: so many, each once a second, are no burden, and
             // longer intervals would only delay who has lost two or three. An
@@ -189,6 +193,9 @@ pub struct Agent {
     controlling: bool,
     tie_breaker: u64,
     remote_lite: bool,
+    remote_renomination: bool,
+    /// Of the last nomination of ours.
+    nomination: u32,
     closed: bool,
 
     local: Credentials,
@@ -264,6 +271,8 @@ impl Agent {
             controlling: false,
             tie_breaker: env.rng.next_u64(),
             remote_lite: false,
+            remote_renomination: false,
+            nomination: 0,
             closed: false,
             local: Credentials::generate(env.rng),
             remote: None,
@@ -314,6 +323,17 @@ impl Agent {
         if lite && !self.config.lite {
             self.set_controlling(true);
         }
+    }
+
+    /// Says whether the peer announces `a=ice-options:renomination`. Without it
+    /// nominations have no numbers, and the first one is the last.
+    pub fn set_remote_renomination(&mut self, renomination: bool) {
+        self.remote_renomination = renomination;
+    }
+
+    /// Whether we announce renomination.
+    pub fn has_renomination(&self) -> bool {
+        self.config.renomination
     }
 
     /// Whether we are a lite agent.

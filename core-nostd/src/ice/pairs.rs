@@ -81,6 +81,8 @@ pub(super) struct Pair {
     pub(super) triggered: bool,
     /// Whether the peer has nominated it, and when last.
     pub(super) nominated_by_peer: Option<crate::env::Instant>,
+    /// The number of the nomination, by whoever controls; 0 is none.
+    pub(super) nomination: u32,
     pub(super) stats: PairStats,
 }
 
@@ -230,6 +232,7 @@ impl Agent {
             nominating: false,
             triggered: false,
             nominated_by_peer: None,
+            nomination: 0,
             stats: PairStats::default(),
         };
         pair.update_priority(self.controlling);
@@ -262,6 +265,8 @@ impl Agent {
         let controlling = self.controlling;
         for pair in self.pairs.iter_mut() {
             pair.update_priority(controlling);
+            // The numbers were those of whoever controlled before.
+            pair.nomination = 0;
         }
     }
 

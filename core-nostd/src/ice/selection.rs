@@ -3,6 +3,7 @@
 use super::pairs::PairId;
 use super::{Agent, ConnectionState, Selected};
 use crate::env::{Env, Instant};
+use core::cmp::Ordering;
 use core::time::Duration;
 
 /// A controlling peer that checks its chosen pair with USE-CANDIDATE again and
@@ -19,23 +20,68 @@ impl Agent {
             self.follow_nomination(env, id);
         } else {
             self.prefer(env, id);
+            self.renominate(env, id);
         }
     }
 
-    /// The peer has nominated a pair that works. Of several (aggressive
-    /// nomination) the one of highest priority counts, unless the peer does
-    /// not renew its nomination.
+    /// Whether both ends know of renomination.
+    pub(super) fn renominates(&self) -> bool {
+        self.config.renomination && self.remote_renomination
+    }
+
+    /// As controlling agent: a pair has come to work that is better than the
+    /// one that is nominated. It is nominated in its place, and carries data
+    /// from the answer on.
+    fn renominate(&mut self, env: &mut Env<'_>, id: PairId) {
+        let find = |id| self.pairs.iter().find(|p| p.id == id);
+        let nominated = self.selected.filter(|s| s.nominated && s.id != id);
+        let (Some(pair), Some(current)) = (find(id), nominated.and_then(|s| find(s.id))) else { return };
+        if self.controlling
+            && self.renominates()
+            && !self.config.lite
+            && pair.generation == current.generation
+            && pair.priority > current.priority
+        {
+            self.begin_nomination(env, id);
+        }
+    }
+
+    /// The next check of the pair nominates it, with a number above all before.
+    fn begin_nomination(&mut self, env: &mut Env<'_>, id: PairId) {
+        let number = if self.renominates() {
+            self.nomination = self.nomination.saturating_add(1);
+            self.nomination
+        } else {
+            0
+        };
+        if let Some(pair) = self.pairs.iter_mut().find(|p| p.id == id) {
+            pair.nominating = true;
+            pair.nomination = number;
+            pair.check = None;
+            self.next_check = self.next_check.min(env.now);
+        }
+    }
+
+    /// The peer has nominated a pair that works. Of several the one with the
+    /// highest number counts; of those without (aggressive nomination) the one
+    /// of highest priority, unless the peer does not renew its nomination.
     fn follow_nomination(&mut self, env: &mut Env<'_>, id: PairId) {
         let find = |id| self.pairs.iter().find(|p| p.id == id);
         let Some(pair) = find(id) else { return };
-        let (priority, generation) = (pair.priority, pair.generation);
+        let (priority, generation, number) = (pair.priority, pair.generation, pair.nomination);
         if let Some(selected) = self.selected
             && selected.id != id
             && selected.nominated
             && let Some(other) = find(selected.id)
             && other.generation == generation
-            && other.priority > priority
-            && other.nominated_by_peer.is_some_and(|at| env.now - at < NOMINATION_AGE)
+            && match number.cmp(&other.nomination) {
+                Ordering::Less => true,
+                Ordering::Equal => {
+                    let renewed = |at| env.now - at < NOMINATION_AGE;
+                    other.priority > priority && other.nominated_by_peer.is_some_and(renewed)
+                }
+                Ordering::Greater => false,
+            }
         {
             self.heard_elsewhere(env.now, id);
             return;
@@ -79,8 +125,8 @@ impl Agent {
     /// The selected pair is gone: takes the best of those that work.
     pub(super) fn select_best(&mut self, env: &mut Env<'_>) {
         self.first_valid_at = None;
-        let rank = |p: &&super::Pair| (p.nominated_by_peer, p.priority);
-        let ours = if self.controlling { |p: &&super::Pair| (None, p.priority) } else { rank };
+        let rank = |p: &&super::Pair| (p.nomination, p.nominated_by_peer, p.priority);
+        let ours = if self.controlling { |p: &&super::Pair| (0, None, p.priority) } else { rank };
         let best = self.pairs.iter().filter(|p| p.is_valid()).max_by_key(ours).map(|p| p.id);
         if let Some(id) = best {
             self.first_valid_at = Some(env.now);
@@ -97,13 +143,11 @@ impl Agent {
         let generation = self.generation;
         let best = self
             .pairs
-            .iter_mut()
+            .iter()
             .filter(|p| p.is_valid() && p.generation == generation)
             .max_by_key(|p| p.priority);
-        if let Some(pair) = best {
-            pair.nominating = true;
-            pair.check = None;
-            self.next_check = self.next_check.min(env.now);
+        if let Some(id) = best.map(|p| p.id) {
+            self.begin_nomination(env, id);
         }
     }
 

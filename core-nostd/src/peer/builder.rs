@@ -160,6 +160,7 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
         };
         let ice_config = ice::Config {
             lite: settings.ice_lite,
+            renomination: settings.ice_renomination,
             consent_interval: settings.ice_keepalive_interval,
             disconnected_timeout: settings.ice_disconnected_timeout,
             failed_timeout: settings.ice_failed_timeout,

@@ -126,6 +126,11 @@ pub struct SettingEngine {
     /// ICE-lite (RFC 8445, Section 2.5): answer checks, never send any. For
     /// servers on public addresses.
     pub ice_lite: bool,
+    /// Whether to announce, and do where the peer announces it too, that the
+    /// controlling agent nominates a better pair that came to work later
+    /// (draft-thatcher-ice-renomination, with libwebrtc's attribute). Without
+    /// it a nominated pair stays until it dies. Off unless asked for.
+    pub ice_renomination: bool,
     /// Whether loopback addresses become candidates.
     pub include_loopback_candidate: bool,
     /// What is done with candidates that are names of multicast DNS.
@@ -193,6 +198,7 @@ impl Default for SettingEngine {
     fn default() -> Self {
         Self {
             ice_lite: false,
+            ice_renomination: false,
             include_loopback_candidate: false,
             multicast_dns_mode: MulticastDnsMode::QueryOnly,
             address_filter: None,

@@ -117,6 +117,7 @@ macro_rules! local {
             candidates: $pc.ice.signalled_candidates().map(Line),
             end_of_candidates: $pc.ice.is_local_ended(),
             lite: $pc.ice.is_lite(),
+            renomination: $pc.ice.has_renomination(),
             answer_setup: $pc.answer_setup,
             data: $pc.wants_data,
             sctp_port: 5000,
@@ -248,6 +249,7 @@ impl RTCPeerConnection {
             self.ice.set_controlling(false);
         }
         self.ice.set_remote_lite(remote.lite());
+        self.ice.set_remote_renomination(remote.ice_option("renomination"));
         for line in remote.candidates() {
             // The peer's other candidates are as good as before.
             if let Ok(Some(candidate)) = Candidate::parse_value(line) {

@@ -103,6 +103,8 @@ impl AttributeType {
     pub const FINGERPRINT: Self = Self(0x8028);
     pub const ICE_CONTROLLED: Self = Self(0x8029);
     pub const ICE_CONTROLLING: Self = Self(0x802a);
+    /// Not in the registry: as libwebrtc has it (draft-thatcher-ice-renomination).
+    pub const NOMINATION: Self = Self(0xc001);
 
     const fn is_required(self) -> bool {
         self.0 < 0x8000

@@ -26,6 +26,8 @@ pub struct Local<'a, C> {
     pub end_of_candidates: bool,
     /// Whether we are ICE-lite.
     pub lite: bool,
+    /// Whether we follow a nomination after the first.
+    pub renomination: bool,
     /// What to answer to `actpass` when no DTLS association stands yet:
     /// `Active` to be the client, `Passive` to be the server.
     pub answer_setup: Setup,
@@ -48,6 +50,7 @@ struct Draft<'a, 'l, C> {
     version: u64,
     trickle: bool,
     ice2: bool,
+    renomination: bool,
     /// The description whose sections are kept in their places.
     base: Option<Description<'a>>,
     data: Option<DataDraft<'a>>,
@@ -135,6 +138,7 @@ impl Jsep {
             version: self.version(),
             trickle: true,
             ice2: true,
+            renomination: local.renomination,
             base: base.map(|(ours, _)| ours),
             data,
         };
@@ -174,6 +178,7 @@ impl Jsep {
             version: self.version(),
             trickle: option("trickle"),
             ice2: option("ice2"),
+            renomination: local.renomination && option("renomination"),
             base,
             data,
         };
@@ -215,7 +220,7 @@ impl<C: IntoIterator<Item: Display> + Clone> Display for Draft<'_, '_, C> {
         if let Some(data) = self.data.filter(|d| d.bundled) {
             w.list("group", [Mid::Name("BUNDLE"), data.mid].into_iter())?;
         }
-        let options = [(self.trickle, "trickle"), (self.ice2, "ice2")];
+        let options = [(self.trickle, "trickle"), (self.ice2, "ice2"), (self.renomination, "renomination")];
         if options.iter().any(|(on, _)| *on) {
             w.list("ice-options", options.iter().filter(|(on, _)| *on).map(|(_, name)| name))?;
         }

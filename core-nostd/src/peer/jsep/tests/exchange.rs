@@ -317,3 +317,15 @@ fn each_setup_has_its_opposite() {
         }
     }
 }
+
+#[test]
+fn renomination_is_answered_where_it_is_offered_and_wanted() {
+    for (offers, answers) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mine = |renomination| Local { renomination, ..local() };
+        let (mut a, mut b) = (jsep(), jsep());
+        offer(&mut a, &mut b, &mine(offers));
+        assert_eq!(b.remote().unwrap().ice_option("renomination"), offers);
+        answer(&mut b, &mut a, &mine(answers));
+        assert_eq!(a.remote().unwrap().ice_option("renomination"), offers && answers);
+    }
+}

@@ -24,6 +24,7 @@ pub(super) fn local() -> Mine {
         candidates: &[],
         end_of_candidates: false,
         lite: false,
+        renomination: false,
         answer_setup: Setup::Active,
         data: true,
         sctp_port: 5000,
