@@ -24,7 +24,7 @@ if [ "$failed" -gt 0 ]; then finish; fi
 
 if [ $# -eq 0 ]; then
   counted node wasm/test/package.mjs
-  counted node wasm/test/api.mjs
+  counted node --expose-gc wasm/test/api.mjs
   counted node wasm/test/turn.mjs
   counted node wasm/test/relay.mjs deno --short
   counted node wasm/test/examples.mjs
