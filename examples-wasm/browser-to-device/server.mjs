@@ -2,9 +2,9 @@
 // nothing of other sites' pages (CORS) for that, and its PIN passes through.
 //   server.mjs http://picortc-xxxx.local/ [--http 127.0.0.1:8090]
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { serveOffers } from "../offers.mjs";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true, options: { http: { type: "string", default: "127.0.0.1:8090" } },
@@ -14,7 +14,6 @@ if (positionals.length !== 1 || !URL.canParse(positionals[0])) {
   process.exit(2);
 }
 const device = new URL(positionals[0]);
-const MAX_OFFER = 64 * 1024;
 const PASSED = ["x-peer", "x-host"];
 
 async function forward(request, offer) {
@@ -31,27 +30,16 @@ async function forward(request, offer) {
   }
 }
 
-const server = createServer(async (request, response) => {
-  const end = (status, type, body, more = {}) => response.writeHead(status, { "content-type": type, ...more }).end(body);
-  if (request.url === "/" && request.method === "GET") {
-    return end(200, "text/html", (await readFile(new URL("index.html", import.meta.url), "utf8")).replace("DEVICE", device.host));
-  }
-  if (request.url !== "/offer") return end(404, "text/plain", "not found\n");
-  if (request.method !== "POST") return end(405, "text/plain", "POST an offer\n");
-  let offer = "";
-  request.setEncoding("utf8");
-  for await (const piece of request) {
-    offer += piece;
-    if (offer.length > MAX_OFFER) return end(413, "text/plain", "the offer is too long\n");
-  }
-  try {
-    const answer = await forward(request, offer);
-    const more = Object.fromEntries(PASSED.filter((name) => answer.headers.has(name)).map((name) => [name, answer.headers.get(name)]));
-    end(answer.status, answer.headers.get("content-type") ?? "text/plain", await answer.text(), more);
-  } catch {
-    end(502, "text/plain", `${device.host} does not answer. Is it on, and on this network?\n`);
-  }
+serveOffers(options.http, {
+  page: async () => (await readFile(new URL("index.html", import.meta.url), "utf8")).replace("DEVICE", device.host),
+  async answer(request, offer) {
+    try {
+      const answer = await forward(request, offer);
+      const more = Object.fromEntries(PASSED.filter((name) => answer.headers.has(name)).map((name) => [name, answer.headers.get(name)]));
+      return [answer.status, answer.headers.get("content-type") ?? "text/plain", await answer.text(), more];
+    } catch {
+      return [502, "text/plain", `${device.host} does not answer. Is it on, and on this network?\n`];
+    }
+  },
+  listening: (url) => console.log(`${url} shows ${device.host}`),
 });
-const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(options.http) ?? [];
-if (!host) throw new Error(`--http wants HOST:PORT, not ${options.http}`);
-server.listen(Number(port), host, () => console.log(`http://${host}:${server.address().port}/ shows ${device.host}`));

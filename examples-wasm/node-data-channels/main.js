@@ -2,10 +2,10 @@
 // offers over plain HTTP, and echoes every message.
 //   main.js [--http 127.0.0.1:8080] [--offer-to URL] [--label data] [--no-echo]
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { RTCPeerConnection } from "picortc";
+import { serveOffers } from "../offers.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -22,7 +22,6 @@ const { values: options } = parseArgs({
 
 /** The page of the native example: it asks for nothing but POST /offer. */
 const PAGE = new URL("../../core-nostd/examples/data-channels/page.html", import.meta.url);
-const MAX_OFFER = 64 * 1024;
 /** Octets that may wait on a channel before we read on. */
 const HIGH = 1 << 20;
 
@@ -100,27 +99,17 @@ async function offerTo(url) {
   await pc.setRemoteDescription({ type: "answer", sdp: text });
 }
 
-const server = createServer(async (request, response) => {
-  const end = (status, type, body) => response.writeHead(status, { "content-type": type }).end(body);
-  if (request.url === "/" && request.method === "GET") return end(200, "text/html", await readFile(PAGE));
-  if (request.url !== "/offer") return end(404, "text/plain", "not found\n");
-  if (request.method !== "POST") return end(405, "text/plain", "POST an offer\n");
-  let offer = "";
-  request.setEncoding("utf8");
-  for await (const piece of request) {
-    offer += piece;
-    if (offer.length > MAX_OFFER) return end(413, "text/plain", "the offer is too long\n");
-  }
-  try {
-    end(201, "application/sdp", await answer(offer));
-  } catch (error) {
-    end(400, "text/plain", `${error.message}\n`);
-  }
+serveOffers(options.http, {
+  page: () => readFile(PAGE),
+  async answer(_, offer) {
+    try {
+      return [201, "application/sdp", await answer(offer)];
+    } catch (error) {
+      return [400, "text/plain", `${error.message}\n`];
+    }
+  },
+  listening: (url) => console.log(url),
 });
-
-const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(options.http) ?? [];
-if (!host) throw new Error(`--http wants HOST:PORT, not ${options.http}`);
-server.listen(Number(port), host, () => console.log(`http://${host.includes(":") ? `[${host}]` : host}:${server.address().port}/`));
 if (options["offer-to"]) await offerTo(options["offer-to"]);
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
