@@ -15,7 +15,7 @@ use crate::crypto::{
     constant_time_eq,
 };
 use crate::env::{Env, Instant};
-use crate::mem::{Boxed, OutOfMemory, zeroed_slice};
+use crate::mem::{Boxed, FixedVec, OutOfMemory};
 use crate::wire::dtls::{
     AlertDescription, CertificateChain, ContentType, ExtensionType, HandshakeHeader, HandshakeType,
     ProtocolVersion, RANDOM_LEN,
@@ -142,9 +142,8 @@ pub(super) struct Machine {
 
     pub(super) fingerprints: Fingerprints,
     pub(super) peer_fingerprint: Option<usize>,
-    /// The peer's certificate, and its length; none when that is 0.
-    certificate: Boxed<[u8]>,
-    certificate_len: usize,
+    /// The peer's certificate; empty when there is none, or no room for it.
+    certificate: FixedVec<u8>,
     pub(super) client_random: [u8; RANDOM_LEN],
     pub(super) server_random: [u8; RANDOM_LEN],
     pub(super) suite: Option<Suite>,
@@ -198,8 +197,7 @@ impl Machine {
             operation_out: false,
             fingerprints: Fingerprints::new(),
             peer_fingerprint: None,
-            certificate: zeroed_slice(limits.certificate)?,
-            certificate_len: 0,
+            certificate: FixedVec::new(limits.certificate)?,
             client_random: [0; RANDOM_LEN],
             server_random: [0; RANDOM_LEN],
             suite: None,
@@ -228,7 +226,7 @@ impl Machine {
 
     /// The peer's certificate, if there was room to keep it.
     pub(super) fn peer_certificate(&self) -> Option<&[u8]> {
-        self.certificate.get(..self.certificate_len).filter(|der| !der.is_empty())
+        Some(&*self.certificate).filter(|der| !der.is_empty())
     }
 
     /// Whether the association is neither closed nor failed.
@@ -420,10 +418,9 @@ impl Machine {
         let provider = self.config.provider;
         let matching = self.fingerprints.iter().position(|f| f.matches(provider, leaf));
         self.peer_fingerprint = Some(matching.ok_or(Error::FingerprintMismatch)?);
-        if let Some(kept) = self.certificate.get_mut(..leaf.len()) {
-            kept.copy_from_slice(leaf);
-            self.certificate_len = leaf.len();
-        }
+        self.certificate.clear();
+        // One that is too long is not kept, as `Limits::certificate` says.
+        let _ = self.certificate.extend_from_slice(leaf);
         let unsupported = Error::PeerMisbehaved(AlertDescription::UNSUPPORTED_CERTIFICATE);
         let key = x509::public_key(leaf).map_err(|_| unsupported)?;
         let key = PeerKey::new(key).ok_or(unsupported)?;
