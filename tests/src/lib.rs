@@ -79,6 +79,8 @@ pub struct Network {
     pub nat: Option<[SocketAddr; 2]>,
     /// Every datagram sent, as one running hash: equal for equal runs.
     pub trace: u64,
+    /// The longest datagram that it carried.
+    pub longest: usize,
 }
 
 impl Network {
@@ -92,6 +94,7 @@ impl Network {
             free_at: BTreeMap::new(),
             nat: None,
             trace: 0xcbf2_9ce4_8422_2325,
+            longest: 0,
         }
     }
 
@@ -103,6 +106,7 @@ impl Network {
         if octets.len() > self.weather.mtu || is_unreachable || self.dice.per_mille(self.weather.loss) {
             return;
         }
+        self.longest = self.longest.max(octets.len());
         let mut start = now;
         if let Some(nanos) = 1_000_000_000_u64.checked_div(self.weather.rate) {
             let free = self.free_at.entry(from).or_insert(now);
@@ -123,6 +127,11 @@ impl Network {
             let from = self.nat.filter(|[own, _]| *own == from).map_or(from, |[_, known]| known);
             self.flying.insert((at, self.count), Flying { from, to, octets: octets.to_vec() });
         }
+    }
+
+    /// Loses what is on its way.
+    pub fn lose_all(&mut self) {
+        self.flying.clear();
     }
 
     fn next(&self) -> Option<Instant> {
@@ -159,6 +168,8 @@ pub struct End {
     pub pc: RTCPeerConnection,
     /// Its address.
     pub addr: SocketAddr,
+    /// Another one, which it has been told of.
+    pub second: Option<SocketAddr>,
     /// All events so far.
     pub events: Vec<RTCPeerConnectionEvent>,
     /// All messages so far, unless [`keep`](Self::keep) is off.
@@ -174,6 +185,10 @@ pub struct End {
 }
 
 impl End {
+    fn has(&self, addr: SocketAddr) -> bool {
+        self.addr == addr || self.second == Some(addr)
+    }
+
     /// The channels that were opened, by either end.
     pub fn opened(&self) -> Vec<RTCDataChannelId> {
         let open = |e: &RTCPeerConnectionEvent| match e {
@@ -207,6 +222,8 @@ pub struct Setup {
     pub seed: u8,
     /// Its address.
     pub addr: &'static str,
+    /// Another one.
+    pub second: Option<&'static str>,
 }
 
 impl Setup {
@@ -217,6 +234,7 @@ impl Setup {
             limits: Limits::DEFAULT,
             seed: 10 + index,
             addr: if index == 0 { "192.0.2.1:1000" } else { "192.0.2.2:2000" },
+            second: None,
         }
     }
 
@@ -229,6 +247,7 @@ impl Setup {
         Ok(End {
             pc,
             addr,
+            second: None,
             events: Vec::new(),
             received: Vec::new(),
             octets: 0,
@@ -251,11 +270,14 @@ impl Pair {
         let build = |setup: &Setup| {
             let mut end = setup.build(now).expect("a connection");
             let protocol = TransportProtocol::Udp;
-            end.pc.handle_event(now, RTCEvent::LocalAddressAdded { addr: end.addr, protocol });
+            end.second = setup.second.map(|addr| addr.parse().expect("the address of a test"));
+            for addr in [Some(end.addr), end.second].into_iter().flatten() {
+                end.pc.handle_event(now, RTCEvent::LocalAddressAdded { addr, protocol });
+            }
             end.pc.handle_event(now, RTCEvent::EndOfLocalAddresses);
             end
         };
-        Self { now, net: Network::new(weather, seed), ends: [build(a), build(b)], buf: vec![0; 2000] }
+        Self { now, net: Network::new(weather, seed), ends: [build(a), build(b)], buf: vec![0; 20_000] }
     }
 
     /// An offer of end `from` and the answer to it, without delay.
@@ -328,7 +350,7 @@ impl Pair {
             assert!(still < 1000, "time stands still");
             self.now = self.now.max(next);
             while let Some(mut flying) = self.net.arrived(self.now) {
-                if let Some(to) = self.ends.iter_mut().find(|e| e.addr == flying.to && e.connected) {
+                if let Some(to) = self.ends.iter_mut().find(|e| e.has(flying.to) && e.connected) {
                     let path = TransportContext::udp(flying.to, flying.from);
                     to.pc.handle_read(self.now, path, &mut flying.octets);
                 }

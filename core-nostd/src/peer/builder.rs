@@ -1,6 +1,8 @@
 //! Construction: all memory that a connection will ever have.
 
 use super::configuration::{RTCConfiguration, RTCDtlsRole, RTCIceTransportPolicy, SettingEngine};
+#[cfg(feature = "path-mtu")]
+use super::connection::PathMtu;
 use super::connection::{AddressPolicy, Counters, Marks, RTCPeerConnection};
 use super::gather::Gatherer;
 use super::ice_servers::IceServerError;
@@ -214,6 +216,12 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
             },
             max_message_size: settings.sctp_max_message_size.min(limits.sctp.max_message_size),
             mtu: settings.mtu,
+            #[cfg(feature = "path-mtu")]
+            path_mtu: PathMtu {
+                max: settings.max_mtu,
+                max_within_host: settings.max_mtu_within_host,
+                path: None,
+            },
             marks: Marks { dscp: settings.dscp, ecn: settings.ecn },
             answer_setup,
             rng,

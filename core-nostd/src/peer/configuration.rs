@@ -160,6 +160,22 @@ pub struct SettingEngine {
     pub ecn: EcnCodepoint,
     /// The largest datagram to send, in octets of UDP payload.
     pub mtu: usize,
+    /// The largest datagram where path MTU discovery (RFC 8899) has shown that
+    /// the path carries it, in octets of UDP payload: on Ethernet 1472 over
+    /// IPv4, and 1452 over IPv6. [`mtu`](Self::mtu) or less is for no
+    /// discovery, and the default. What a socket fragments when it is too long
+    /// for a link is carried, too, and at a cost: sockets should set the DF bit
+    /// or this should fit the link. Streams and relays keep `mtu`.
+    ///
+    /// [`poll_write`](crate::peer::RTCPeerConnection::poll_write) is to be given
+    /// as many octets.
+    #[cfg(feature = "path-mtu")]
+    pub max_mtu: usize,
+    /// The same for a peer at one of the addresses that were told as local, or
+    /// at a loopback address: what does not leave the machine takes up to
+    /// 16,336 octets at once everywhere.
+    #[cfg(feature = "path-mtu")]
+    pub max_mtu_within_host: usize,
     /// The lowest version of DTLS to agree on.
     pub dtls_min_version: ProtocolVersion,
     /// The highest version of DTLS to agree on.
@@ -210,6 +226,10 @@ impl Default for SettingEngine {
             dscp: 0,
             ecn: EcnCodepoint::NotEct,
             mtu: 1200,
+            #[cfg(feature = "path-mtu")]
+            max_mtu: 0,
+            #[cfg(feature = "path-mtu")]
+            max_mtu_within_host: 0,
             dtls_min_version: ProtocolVersion::DTLS_1_2,
             dtls_max_version: ProtocolVersion::DTLS_1_3,
             dtls_hello_verify: false,

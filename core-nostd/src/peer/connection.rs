@@ -56,6 +56,8 @@ pub struct RTCPeerConnection {
     pub(super) policies: Policies,
     pub(super) max_message_size: usize,
     pub(super) mtu: usize,
+    #[cfg(feature = "path-mtu")]
+    pub(super) path_mtu: PathMtu,
     pub(super) marks: Marks,
     pub(super) answer_setup: Setup,
     pub(super) dtls_role: Option<dtls::Role>,
@@ -80,6 +82,16 @@ pub(super) struct AddressPolicy {
     pub(super) include_loopback: bool,
     pub(super) filter: Option<fn(IpAddr) -> bool>,
     pub(super) nat_1to1: [Option<Nat1To1>; 2],
+}
+
+/// How long datagrams may become.
+#[cfg(feature = "path-mtu")]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PathMtu {
+    pub(super) max: usize,
+    pub(super) max_within_host: usize,
+    /// The path that SCTP knows of.
+    pub(super) path: Option<TransportContext>,
 }
 
 /// What leaves is marked with these.

@@ -21,6 +21,8 @@ impl RTCPeerConnection {
     pub(super) fn progress(&mut self) {
         self.progress_gather();
         self.progress_ice();
+        #[cfg(feature = "path-mtu")]
+        self.follow_path();
         self.progress_dtls();
         self.progress_sctp();
         self.update_connection_state();
@@ -77,6 +79,8 @@ impl RTCPeerConnection {
         let (head, tail) = self.dtls.overhead();
         let overhead = head + tail + self.way_overhead();
         self.sctp.set_max_packet(self.mtu.saturating_sub(overhead));
+        #[cfg(feature = "path-mtu")]
+        self.follow_path();
         self.channels.set_parity(match self.dtls_role {
             Some(dtls::Role::Client) => Parity::Even,
             _ => Parity::Odd,

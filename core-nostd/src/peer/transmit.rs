@@ -8,8 +8,8 @@ use crate::mem::Datagram;
 impl RTCPeerConnection {
     /// Writes the next datagram to the front of `buf` and says where it goes.
     /// Call until `None`. `buf` should have
-    /// [`SettingEngine::mtu`](super::SettingEngine::mtu) octets; less is a
-    /// smaller MTU. What goes to a stream is to be written to it whole; while
+    /// [`SettingEngine::mtu`](super::SettingEngine::mtu) octets, or as many as
+    /// path MTU discovery is allowed; less is a smaller MTU. What goes to a stream is to be written to it whole; while
     /// a stream takes nothing, do not call: SCTP then waits, and nothing piles
     /// up.
     pub fn poll_write(&mut self, now: Instant, buf: &mut [u8]) -> Option<Transmit> {
@@ -102,7 +102,7 @@ impl RTCPeerConnection {
             return None;
         }
         let (head, tail) = self.dtls.overhead();
-        let room = buf.len().min(self.mtu);
+        let room = buf.len().min(self.largest_datagram());
         let mut datagram = Datagram::new(buf.get_mut(way..room)?, head)?;
         let env = &mut Env::new(self.now, &mut self.rng);
         let len = self.sctp.poll_write(env, datagram.payload_room(tail, usize::MAX))?;

@@ -2,9 +2,11 @@
 //! wrapped for a relay.
 
 use super::connection::RTCPeerConnection;
-#[cfg(feature = "turn")]
+#[cfg(any(feature = "turn", feature = "path-mtu"))]
 use crate::env::Env;
 use crate::env::{Transmit, TransportContext, TransportProtocol};
+#[cfg(feature = "path-mtu")]
+use crate::wire::candidate::CandidateType;
 use crate::wire::turn::RFC4571_HEADER_LEN;
 
 /// The most that a relay adds: a Send indication to an IPv6 peer, and its
@@ -36,6 +38,51 @@ impl RTCPeerConnection {
             return RELAY_OVERHEAD;
         }
         if self.ice.local_candidates().iter().any(|c| c.tcp_type.is_some()) { RFC4571_HEADER_LEN } else { 0 }
+    }
+
+    /// The largest datagram of SCTP's that may be; SCTP has its own limit.
+    pub(super) fn largest_datagram(&self) -> usize {
+        #[cfg(feature = "path-mtu")]
+        return self.mtu.max(self.path_mtu.max).max(self.path_mtu.max_within_host);
+        #[cfg(not(feature = "path-mtu"))]
+        self.mtu
+    }
+
+    /// Tells SCTP of the selected path when it is another one: how long packets
+    /// may be is to be found out anew. Cheap when discovery is off.
+    #[cfg(feature = "path-mtu")]
+    pub(super) fn follow_path(&mut self) {
+        if self.largest_datagram() <= self.mtu || !self.dtls.is_connected() {
+            return;
+        }
+        let Some(path) = self.ice.selected_path() else { return };
+        if self.path_mtu.path.is_some_and(|known| known.same_path(&path)) {
+            return;
+        }
+        self.path_mtu.path = Some(path);
+        let way = self.head_room(&path);
+        let most = match (path.transport_protocol, way) {
+            (TransportProtocol::Udp, Some(0)) if self.is_within_host(&path) => self.path_mtu.max_within_host,
+            (TransportProtocol::Udp, Some(0)) => self.path_mtu.max,
+            // Streams have no datagrams, and a relay's next hop is another
+            // path yet.
+            _ => 0,
+        };
+        let (head, tail) = self.dtls.overhead();
+        let overhead = head + tail + self.way_overhead().max(way.unwrap_or(0));
+        let env = &mut Env::new(self.now, &mut self.rng);
+        self.sctp.set_path(env, self.mtu.saturating_sub(overhead), most.saturating_sub(overhead));
+    }
+
+    /// Whether the peer is at an address of our own, so that nothing leaves the
+    /// machine.
+    #[cfg(feature = "path-mtu")]
+    fn is_within_host(&self, path: &TransportContext) -> bool {
+        let ip = path.peer_addr.ip();
+        ip.is_loopback()
+            || self.ice.local_candidates().iter().any(|c| {
+                c.alive && c.kind == CandidateType::Host && c.tcp_type.is_none() && c.base.ip() == ip
+            })
     }
 
     /// Sends the datagram of `len` octets that lies behind

@@ -146,6 +146,15 @@ impl Congestion {
         }
     }
 
+    /// Another path: the window and the threshold are those of the start.
+    #[cfg(feature = "path-mtu")]
+    pub(super) fn reset(&mut self) {
+        self.window = self.initial;
+        self.threshold = usize::MAX;
+        self.partial = 0;
+        self.recovery = None;
+    }
+
     pub(super) fn in_recovery(&self) -> bool {
         self.recovery.is_some()
     }

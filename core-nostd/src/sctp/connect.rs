@@ -362,6 +362,8 @@ impl Association {
 
     /// Takes over what the two ends agreed upon.
     fn adopt(&mut self, cookie: &Cookie) {
+        #[cfg(feature = "path-mtu")]
+        self.keep_base();
         let Self { link, outbound, inbound, .. } = self;
         link.tag = cookie.tag;
         link.tsn = cookie.tsn;
@@ -389,6 +391,8 @@ impl Association {
         // A restart that nobody has noticed is a connection like any other.
         self.connected.get_or_insert(event);
         self.start_heartbeat(env);
+        #[cfg(feature = "path-mtu")]
+        self.start_discovery(env);
         debug!("sctp: established, {:?}", event);
     }
 }

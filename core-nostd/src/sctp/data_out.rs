@@ -110,6 +110,12 @@ pub(super) struct Outbound {
     refused: bool,
     /// Some stream waits for its reset.
     pub(super) resets_wanted: bool,
+    /// The length of the packet that each new chunk fits, and whether one was
+    /// lost again after it was sent again.
+    #[cfg(feature = "path-mtu")]
+    pub(super) cut: usize,
+    #[cfg(feature = "path-mtu")]
+    pub(super) lost_twice: bool,
     pub(super) retransmitted: u64,
     pub(super) abandoned: u64,
 }
@@ -141,6 +147,10 @@ impl Outbound {
             signals: 0,
             refused: false,
             resets_wanted: false,
+            #[cfg(feature = "path-mtu")]
+            cut: usize::MAX,
+            #[cfg(feature = "path-mtu")]
+            lost_twice: false,
             retransmitted: 0,
             abandoned: 0,
         })
@@ -464,6 +474,8 @@ impl Outbound {
 
     /// The longest fragment of a packet with nothing else in it.
     fn max_fragment(&self, max_packet: usize) -> usize {
+        #[cfg(feature = "path-mtu")]
+        let max_packet = max_packet.min(self.cut);
         (max_packet & !3).saturating_sub(HEADER_LEN + self.data_header_len())
     }
 
@@ -491,7 +503,7 @@ impl Outbound {
         else {
             return false;
         };
-        let len = message.unsent.min(room);
+        let len = message.unsent.min(room.min(most));
         // A fragment that is not the last one fills at least half a packet.
         let too_small = len < message.unsent && len < most / 2;
         // "When the receiver has no buffer space, a probe being sent is called

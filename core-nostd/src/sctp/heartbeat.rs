@@ -69,14 +69,18 @@ impl Association {
         }
     }
 
-    pub(super) fn handle_heartbeat_ack(&mut self, now: Instant, value: &[u8]) {
+    pub(super) fn handle_heartbeat_ack(&mut self, env: &mut Env<'_>, value: &[u8]) {
         let info = Params::new(value).next().and_then(Result::ok);
         let nonce = info.and_then(|p| Reader::new(p.value).u64().ok());
+        #[cfg(feature = "path-mtu")]
+        if self.probe_answered(env, nonce) {
+            return;
+        }
         match self.heartbeat.sent {
             Some((at, ours)) if nonce == Some(ours) => {
                 self.heartbeat.sent = None;
                 self.errors = 0;
-                self.outbound.cc.measured(now.saturating_since(at));
+                self.outbound.cc.measured(env.now.saturating_since(at));
             }
             _ => self.drop_noise(),
         }

@@ -2,8 +2,8 @@
 //! streams, in order or not, reliably or not.
 //!
 //! [`Association`] is split by procedure: `connect`, `data_out`, `data_in`,
-//! `sack`, `recovery`, `reset`, `shutdown`, `heartbeat`, `timeouts`; `receive` and
-//! `transmit` take packets apart and put them together. Nothing is sent but in
+//! `sack`, `recovery`, `reset`, `shutdown`, `heartbeat`, `path_mtu`, `timeouts`;
+//! `receive` and `transmit` take packets apart and put them together. Nothing is sent but in
 //! [`poll_write`](Association::poll_write): everything else notes what is due.
 
 mod config;
@@ -12,6 +12,8 @@ mod connect;
 mod data_in;
 mod data_out;
 mod heartbeat;
+#[cfg(feature = "path-mtu")]
+mod path_mtu;
 mod receive;
 mod recovery;
 mod reset;
@@ -243,6 +245,8 @@ pub struct Stats {
     pub in_flight: usize,
     /// Octets of the send buffer in use.
     pub buffered: usize,
+    /// The longest packet, in octets.
+    pub max_packet: usize,
 }
 
 /// One association. Both ends may call [`connect`](Self::connect).
@@ -259,6 +263,8 @@ pub struct Association {
     inbound: Inbound,
     resets: Resets,
     heartbeat: Heartbeat,
+    #[cfg(feature = "path-mtu")]
+    discovery: path_mtu::Discovery,
     due: Due,
     max_packet: usize,
     max_message: usize,
@@ -306,6 +312,8 @@ impl Association {
             inbound: Inbound::new(limits)?,
             resets: Resets::default(),
             heartbeat: Heartbeat::default(),
+            #[cfg(feature = "path-mtu")]
+            discovery: path_mtu::Discovery::default(),
             due: Due::default(),
             max_packet: DEFAULT_MAX_PACKET,
             max_message: usize::MAX,
@@ -326,6 +334,8 @@ impl Association {
     pub fn set_max_packet(&mut self, octets: usize) {
         self.max_packet = octets.max(MIN_MAX_PACKET);
         self.outbound.cc.max_packet = self.max_packet;
+        #[cfg(feature = "path-mtu")]
+        self.outbound.set_cut(self.max_packet, self.discovery.base());
     }
 
     /// Whether messages can be written.
@@ -449,6 +459,7 @@ impl Association {
             peer_window: self.outbound.window,
             in_flight: self.outbound.flight,
             buffered: self.outbound.buffered(),
+            max_packet: self.max_packet,
             ..self.stats
         }
     }

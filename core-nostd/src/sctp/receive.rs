@@ -110,11 +110,15 @@ impl Association {
         match chunk.kind {
             ChunkType::DATA | ChunkType::I_DATA => return self.handle_data(chunk),
             ChunkType::SACK => match Sack::parse(chunk.value) {
-                Ok(sack) => self.handle_sack(env.now, &sack),
+                Ok(sack) => {
+                    self.handle_sack(env.now, &sack);
+                    #[cfg(feature = "path-mtu")]
+                    self.note_lost_twice(env);
+                }
                 Err(_) => self.drop_noise(),
             },
             ChunkType::HEARTBEAT => self.handle_heartbeat(chunk.value),
-            ChunkType::HEARTBEAT_ACK => self.handle_heartbeat_ack(env.now, chunk.value),
+            ChunkType::HEARTBEAT_ACK => self.handle_heartbeat_ack(env, chunk.value),
             ChunkType::SHUTDOWN => self.handle_shutdown(env.now, chunk.value),
             ChunkType::SHUTDOWN_ACK => self.handle_shutdown_ack(),
             ChunkType::SHUTDOWN_COMPLETE => self.handle_shutdown_complete(),

@@ -97,6 +97,10 @@ impl Outbound {
                 }
             }
             if lost {
+                #[cfg(feature = "path-mtu")]
+                {
+                    self.lost_twice |= sent.transmissions > 1;
+                }
                 sent.fate = Fate::Lost;
                 self.flight -= usize::from(sent.len);
                 self.note_lost(tsn);

@@ -18,10 +18,12 @@ pub(super) enum Timeout {
     Sack,
     Heartbeat,
     Reconfig,
+    #[cfg(feature = "path-mtu")]
+    PathMtu,
 }
 
 /// How many timers there are.
-pub(super) const TIMERS: usize = Timeout::Reconfig as usize + 1;
+pub(super) const TIMERS: usize = Timeout::Reconfig as usize + 1 + cfg!(feature = "path-mtu") as usize;
 
 impl Timer for Timeout {
     fn index(self) -> usize {
@@ -47,11 +49,15 @@ impl Association {
         if self.timers.expire(Timeout::Reordering, now) {
             self.outbound.reordering_timed_out(now);
             self.set_reordering_timer();
+            #[cfg(feature = "path-mtu")]
+            self.note_lost_twice(env);
         }
         if self.timers.expire(Timeout::Probe, now) {
             self.outbound.probe_timed_out();
         }
         if self.timers.expire(Timeout::Retransmit, now) {
+            #[cfg(feature = "path-mtu")]
+            self.doubt_path(env);
             self.retransmit_timed_out();
         }
         if self.timers.expire(Timeout::Sack, now) {
@@ -62,6 +68,10 @@ impl Association {
         }
         if self.timers.expire(Timeout::Reconfig, now) {
             self.reconfig_timed_out();
+        }
+        #[cfg(feature = "path-mtu")]
+        if self.timers.expire(Timeout::PathMtu, now) {
+            self.discovery_timed_out(env);
         }
     }
 

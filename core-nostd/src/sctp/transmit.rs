@@ -23,6 +23,10 @@ impl Association {
     /// length that [`set_max_packet`](Self::set_max_packet) was told, at
     /// least.
     pub fn poll_write(&mut self, env: &mut Env<'_>, out: &mut [u8]) -> Option<usize> {
+        #[cfg(feature = "path-mtu")]
+        if let Some(len) = self.poll_path_probe(env, out) {
+            return Some(len);
+        }
         // A chunk that was cut for a longer path cannot be cut again.
         let limit = self.max_packet.max(self.outbound.longest_lost()).min(out.len());
         let mut w = Writer::new(out.get_mut(..limit)?);
@@ -33,17 +37,20 @@ impl Association {
                 self.build_bundle(env, &mut w)?
             }
         };
-        // RFC 9653, Section 5.2: a packet with an INIT or COOKIE ECHO has its
-        // checksum; others need none when the peer said so.
-        let wanted = !(self.config.zero_checksum && self.link.peer.zero_checksum);
-        if crc == Crc::Always || wanted {
+        if crc == Crc::Always || self.wants_checksum() {
             fill_checksum(w.written_mut());
         }
         self.stats.packets_sent += 1;
         Some(w.len())
     }
 
-    fn header(&self, w: &mut Writer<'_>, tag: u32) -> Result<(), ShortBuffer> {
+    /// A packet with an INIT or COOKIE ECHO has its checksum; others need none
+    /// when the peer said so (RFC 9653, Section 5.2).
+    pub(super) fn wants_checksum(&self) -> bool {
+        !(self.config.zero_checksum && self.link.peer.zero_checksum)
+    }
+
+    pub(super) fn header(&self, w: &mut Writer<'_>, tag: u32) -> Result<(), ShortBuffer> {
         emit_header(w, &Header { source: self.link.port, destination: self.link.peer_port, tag })
     }
 

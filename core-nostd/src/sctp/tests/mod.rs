@@ -3,6 +3,8 @@
 
 mod bytes;
 mod handshake;
+#[cfg(feature = "path-mtu")]
+mod path_mtu;
 mod recovery;
 mod reliability;
 mod streams;
@@ -47,7 +49,11 @@ pub(super) struct Pair {
     pub(super) reading: [bool; 2],
     /// Decides the fate of each packet: `false` loses it.
     pub(super) filter: fn(from: usize, nth: u64, kinds: &[ChunkType]) -> bool,
+    /// What the path carries: longer packets are lost.
+    pub(super) carries: usize,
     counts: [u64; 2],
+    /// The longest packet, by sender.
+    pub(super) longest: [usize; 2],
     /// Kinds of all chunks, by sender.
     pub(super) seen: [Vec<ChunkType>; 2],
 }
@@ -73,7 +79,9 @@ impl Pair {
             read: Default::default(),
             reading: [true; 2],
             filter: |_, _, _| true,
+            carries: usize::MAX,
             counts: [0; 2],
+            longest: [0; 2],
             seen: Default::default(),
         }
     }
@@ -124,19 +132,24 @@ impl Pair {
 
     /// The next packet of an end, not put on the wire.
     pub(super) fn transmit(&mut self, end: usize) -> Option<Vec<u8>> {
-        let mut buf = [0; 1500];
+        let mut buf = [0; 20_000];
         let len = self.ends[end].poll_write(&mut Env::new(self.now, &mut self.rng), &mut buf)?;
         Some(buf[..len].to_vec())
     }
 
     fn send(&mut self, from: usize) -> bool {
         let Some(packet) = self.transmit(from) else { return false };
-        assert!(packet.len() <= DEFAULT_MAX_PACKET);
         let kinds: Vec<_> = Packet::parse(&packet).unwrap().chunks().map(|c| c.unwrap().kind).collect();
+        let most = self.ends[from].max_packet.max(DEFAULT_MAX_PACKET);
+        assert!(packet.len() <= most || kinds.contains(&ChunkType::PAD));
         let nth = self.counts[from];
         self.counts[from] += 1;
         self.seen[from].extend(&kinds);
-        if !(self.filter)(from, nth, &kinds) || self.dice.below(100) < self.weather.loss {
+        self.longest[from] = self.longest[from].max(packet.len());
+        if packet.len() > self.carries
+            || !(self.filter)(from, nth, &kinds)
+            || self.dice.below(100) < self.weather.loss
+        {
             return true;
         }
         let copies = 1 + u64::from(self.dice.below(100) < self.weather.duplicates);
