@@ -35,5 +35,8 @@ fn main() {
     }
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     println!("cargo:rustc-link-arg-bins=--nmagic");
+    // Beside the program, which is three folders above.
+    let beside = out.ancestors().nth(3).expect("OUT_DIR is in the target directory");
+    println!("cargo:rustc-link-arg-bin=peer=-Map={}", beside.join("peer.map").display());
     println!("cargo:rerun-if-changed=build.rs");
 }

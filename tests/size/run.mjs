@@ -1,11 +1,12 @@
 // Builds the programs of this package for each target, runs them in emulators,
-// and compares what they take with budgets.json. `--write` also writes
-// docs/size.md. Everything that is compared is a count and is the same in
+// and compares what they take with budgets.json; and finds what could panic.
+// `--write` also writes docs/size.md and docs/panics.md. Everything that is compared is a count and is the same in
 // every run of one compiler.
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { document as panicsDocument, panics, tell } from "./panics.mjs";
 import { runOnRp2040 } from "./rp2040.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -124,6 +125,7 @@ function measure(machine) {
     gap: shaken("").gap,
     versions: { 1.3: shaken(""), 1.2: shaken("v12-") },
     contributors: contributors(peer),
+    path: peer,
   };
 }
 
@@ -220,10 +222,15 @@ for (const machine of [...machines, ...hybrids]) {
     check(`${machine.name}, ${key}`, is <= most, `${grouped(is)} of at most ${grouped(most)}`);
   }
 }
+const found = all.rp2040 && panics(all.rp2040.path);
+if (found) check("every panic that is left has a reason why it does not happen", tell(found) === 0, "docs/panics.md");
 if (failed === 0 || process.argv.includes("--write")) {
   const text = document(all);
   console.log(text.slice(text.indexOf("\n| |") + 1));
-  if (process.argv.includes("--write")) writeFileSync(join(here, "../../docs/size.md"), text);
+  if (process.argv.includes("--write")) {
+    writeFileSync(join(here, "../../docs/size.md"), text);
+    if (found) writeFileSync(join(here, "../../docs/panics.md"), panicsDocument(found));
+  }
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

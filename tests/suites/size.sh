@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a microcontroller pays, against tests/size/budgets.json.
-# `tests/suites/size.sh --write` also writes docs/size.md.
+# `tests/suites/size.sh --write` also writes docs/size.md and docs/panics.md.
 source "$(dirname "$0")/lib/common.bash"
 
 need_command qemu-system-arm qemu-system-arm

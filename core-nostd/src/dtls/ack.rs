@@ -3,7 +3,7 @@
 use super::Role;
 use super::flight::{Acked, MAX_INTERVAL};
 use super::machine::{Machine, State};
-use crate::env::{Env, Instant};
+use crate::env::{Env, Instant, Span as _};
 use crate::wire::Writer;
 use crate::wire::dtls::{Ack, ContentType};
 use core::time::Duration;
@@ -71,8 +71,22 @@ impl Acks {
         0
     }
 
+    /// "in numerically increasing order" (RFC 9147, Section 7). There are few of
+    /// them, and they are nearly in order: what the library sorts with is 3.7 KB
+    /// of a chip's flash.
+    fn sort(&mut self) {
+        for end in 1..self.records.len() {
+            for at in (0..end).rev() {
+                match self.records.get_mut(at..at + 2) {
+                    Some([a, b]) if *a > *b => core::mem::swap(a, b),
+                    _ => break,
+                }
+            }
+        }
+    }
+
     fn patience(&self, interval: Duration) -> Duration {
-        (interval / 4 * (1 << self.reminders.min(10))).min(MAX_INTERVAL)
+        (interval / 4).times(1 << self.reminders.min(10)).min(MAX_INTERVAL)
     }
 }
 
@@ -141,8 +155,7 @@ impl Machine {
         let (head, tail) = self.records.overhead(epoch);
         let room = out.len().checked_sub(tail)?;
         let mut w = Writer::new(out.get_mut(head..room)?);
-        // "in numerically increasing order"
-        self.acks.records.sort_unstable();
+        self.acks.sort();
         Ack::emit(&mut w, self.acks.records.iter().copied()).ok()?;
         let len = head + w.len() + tail;
         let record = out.get_mut(..len)?;

@@ -41,7 +41,12 @@ impl Machine {
         let mut all = self.groups_13();
         let first = all.next();
         let second = all.next().filter(|_| first == Some(NamedGroup::X25519MLKEM768));
-        first.into_iter().chain(second).collect()
+        let mut groups = Groups::new();
+        for group in first.into_iter().chain(second) {
+            // There is room for as many as there can be.
+            let _ = groups.push(group);
+        }
+        groups
     }
 
     pub(super) fn generated_shares(&mut self, secrets: KxSecrets, shares: Share) -> Result<(), Error> {
@@ -98,7 +103,8 @@ impl Machine {
         let entry = KeyShareEntry::parse(&mut r)?;
         r.finish()?;
         let ours = self.kx_secrets.iter().position(|(group, _)| *group == entry.group).ok_or(ILLEGAL)?;
-        let (group, secret) = self.kx_secrets.swap_remove(ours);
+        self.kx_secrets.truncate(ours + 1);
+        let (group, secret) = self.kx_secrets.pop().ok_or(ILLEGAL)?;
         self.kx_secrets.clear();
         self.share.clear();
         let peer = Share::from_slice(entry.key_exchange).map_err(|_| ILLEGAL)?;

@@ -3,7 +3,7 @@
 
 use super::record::RecordLayer;
 use super::runs::Runs;
-use crate::env::Instant;
+use crate::env::{Instant, Span as _};
 use crate::mem::{Boxed, OutOfMemory, zeroed_slice};
 use crate::wire::dtls::{ContentType, HANDSHAKE_HEADER_LEN, HandshakeHeader, HandshakeType};
 use crate::wire::{ShortBuffer, Writer};
@@ -195,7 +195,7 @@ impl Flight {
         }
         self.timer = None;
         self.timeouts += 1;
-        self.interval = (self.interval * 2).min(MAX_INTERVAL);
+        self.interval = self.interval.times(2).min(MAX_INTERVAL);
         self.resend();
         true
     }

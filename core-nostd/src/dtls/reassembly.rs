@@ -194,6 +194,9 @@ impl Reassembly {
     }
 
     fn remove(&mut self, index: usize) {
+        if index >= self.slots.len() {
+            return;
+        }
         let slot = self.slots.remove(index);
         let end = slot.at + slot.len;
         if end <= self.used {

@@ -67,6 +67,31 @@ impl Sub for Instant {
     }
 }
 
+/// Arithmetic with lengths of time that saturates, where `Duration`'s own
+/// operators panic; differences are in whole microseconds. On a chip it is there once, and not at every place.
+pub(crate) trait Span {
+    fn times(self, n: u32) -> Self;
+    fn plus(self, more: Self) -> Self;
+    fn less(self, some: Self) -> Self;
+}
+
+impl Span for Duration {
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn times(self, n: u32) -> Self {
+        self.saturating_mul(n)
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn plus(self, more: Self) -> Self {
+        self.saturating_add(more)
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn less(self, some: Self) -> Self {
+        Self::from_micros(micros(self).saturating_sub(micros(some)))
+    }
+}
+
 fn micros(d: Duration) -> u64 {
     u64::try_from(d.as_micros()).unwrap_or(u64::MAX)
 }

@@ -9,6 +9,7 @@ mod rng;
 mod transport;
 
 pub use instant::Instant;
+pub(crate) use instant::Span;
 pub use rng::Rng;
 pub use transport::{EcnCodepoint, Transmit, TransportContext, TransportProtocol};
 

@@ -3,7 +3,7 @@
 use super::candidates::{RemoteCandidate, ServerCandidate, is_tcp};
 use super::pairs::{PairState, Readiness, TCP_PENALTY};
 use super::{Agent, ConnectionState};
-use crate::env::{Env, Instant, Transmit, TransportContext};
+use crate::env::{Env, Instant, Span as _, Transmit, TransportContext};
 use crate::stun::{Due, Schedule, Transaction};
 use crate::wire::ShortBuffer;
 use crate::wire::candidate::{CandidateType, TcpType};
@@ -74,8 +74,11 @@ impl Agent {
         };
         let response =
             |error, unknown| Response { path: *path, id: message.transaction_id, previous, error, unknown };
-        let unknown: heapless::Vec<u16, 4, u8> =
-            message.unknown_required(KNOWN).map(|a| a.0).take(4).collect();
+        let mut unknown = heapless::Vec::<u16, 4, u8>::new();
+        for attribute in message.unknown_required(KNOWN) {
+            // Four are enough to tell.
+            let _ = unknown.push(attribute.0);
+        }
         if !unknown.is_empty() {
             self.respond(response(Some(error_code::UNKNOWN_ATTRIBUTE), unknown));
             return;
@@ -307,7 +310,8 @@ impl Agent {
         let round_trip = pair.check.take().and_then(|c| c.round_trip(env.now));
         pair.stats.responses_received += 1;
         pair.stats.current_round_trip_time = round_trip.or(pair.stats.current_round_trip_time);
-        pair.stats.total_round_trip_time += round_trip.unwrap_or_default();
+        let total = &mut pair.stats.total_round_trip_time;
+        *total = total.plus(round_trip.unwrap_or_default());
         pair.state = PairState::Succeeded;
         // A stream of ours begins at a port of its own, which is no news.
         let reflexive =
@@ -484,8 +488,11 @@ fn write_response(
         Some(code) => {
             b.error_code(code)?;
             if !response.unknown.is_empty() {
-                let octets: heapless::Vec<u8, 8> =
-                    response.unknown.iter().flat_map(|u| u.to_be_bytes()).collect();
+                let mut octets = heapless::Vec::<u8, 8>::new();
+                for attribute in &response.unknown {
+                    // There is room for all that are kept.
+                    let _ = octets.extend_from_slice(&attribute.to_be_bytes());
+                }
                 b.attribute(AttributeType::UNKNOWN_ATTRIBUTES, &[&octets])?;
             }
         }

@@ -2,7 +2,7 @@
 
 use super::checks::reflexive_priority;
 use super::{Agent, Config, ConnectionState, GatheringState};
-use crate::env::{Env, Instant, Transmit, TransportContext};
+use crate::env::{Env, Instant, Span as _, Transmit, TransportContext};
 use crate::wire::stun::TransactionId;
 use core::time::Duration;
 
@@ -78,7 +78,7 @@ impl Consent {
     /// When a check that nothing was heard since has waited long enough.
     fn doubt_deadline(&self, round_trip: Duration) -> Option<Instant> {
         let (_, sent) = self.outstanding.iter().find(|o| o.1 >= self.heard)?;
-        Some(*sent + DOUBT.max(2 * round_trip))
+        Some(*sent + DOUBT.max(round_trip.times(2)))
     }
 
     /// The next check goes out at once.
@@ -100,7 +100,7 @@ impl Consent {
 
 /// "the interval ... randomized between 0.8 and 1.2 times the basic period".
 fn randomized(env: &mut Env<'_>, interval: Duration) -> Duration {
-    interval * (800 + env.rng.below(401)) / 1000
+    interval.times(800 + env.rng.below(401)) / 1000
 }
 
 impl Agent {
@@ -142,7 +142,8 @@ impl Agent {
         if let (Some(sent), Some(pair)) = (sent, self.selected_pair()) {
             pair.stats.responses_received += 1;
             pair.stats.current_round_trip_time = Some(now - sent);
-            pair.stats.total_round_trip_time += now - sent;
+            let total = &mut pair.stats.total_round_trip_time;
+            *total = total.plus(now - sent);
         }
     }
 

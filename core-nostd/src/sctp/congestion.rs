@@ -2,7 +2,7 @@
 //! 6.3 and 7.2).
 
 use super::Config;
-use crate::env::Instant;
+use crate::env::{Instant, Span as _};
 use crate::wire::sctp::Tsn;
 use core::time::Duration;
 
@@ -106,12 +106,14 @@ impl Congestion {
                 rtt
             }
             Some(srtt) => {
-                self.rttvar = self.rttvar * 3 / 4 + srtt.abs_diff(rtt) / 4;
-                srtt * 7 / 8 + rtt / 8
+                let off = srtt.less(rtt).max(rtt.less(srtt));
+                self.rttvar = (self.rttvar.times(3) / 4).plus(off / 4);
+                (srtt.times(7) / 8).plus(rtt / 8)
             }
         };
         self.srtt = Some(srtt);
-        self.rto = (srtt + self.rttvar * 4).clamp(self.rto_min, self.rto_max.max(self.rto_min));
+        let rto = srtt.plus(self.rttvar.times(4));
+        self.rto = rto.min(self.rto_max).max(self.rto_min);
     }
 
     // ----------------------------------------------------------------- window
@@ -183,7 +185,7 @@ impl Congestion {
     }
 
     pub(super) fn back_off(&mut self) {
-        self.rto = (self.rto * 2).min(self.rto_max);
+        self.rto = self.rto.times(2).min(self.rto_max);
     }
 
     /// "While the endpoint does not transmit data on a given transport address,
@@ -193,7 +195,7 @@ impl Congestion {
         let Some(last) = self.last_sent else { return };
         let mut idle = now.saturating_since(last);
         while idle >= self.rto && self.window > self.initial {
-            idle -= self.rto;
+            idle = idle.less(self.rto);
             self.window = self.halved().max(self.initial);
         }
     }
@@ -204,7 +206,7 @@ impl Congestion {
     /// of ours that ran over, and the factor is CUBIC's, 0.7 (RFC 9438,
     /// Section 4.6).
     fn reduced(&self) -> usize {
-        let waits = self.least.is_none_or(|least| self.latest > least + least / 8);
+        let waits = self.least.is_none_or(|least| self.latest > least.plus(least / 8));
         if waits { self.halved() } else { (self.window / 10 * 7).max(4 * self.max_packet) }
     }
 

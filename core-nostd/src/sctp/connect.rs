@@ -5,7 +5,7 @@ use super::config::Remote;
 use super::timeouts::Timeout;
 use super::{Association, Due, Event, State};
 use crate::crypto::{HashAlgorithm, constant_time_eq};
-use crate::env::{Env, Instant, Rng};
+use crate::env::{Env, Instant, Rng, Span as _};
 use crate::mem::Chain;
 #[cfg(feature = "snap")]
 use crate::wire::sctp::SignalledInit;
@@ -309,8 +309,9 @@ impl Association {
         let ours = cookie.tag == self.link.tag;
         let theirs = cookie.peer_tag == self.link.peer_tag;
         let age = env.now.saturating_since(cookie.created);
-        if age > COOKIE_LIFE && !(ours && theirs) {
-            let excess = u32::try_from((age - COOKIE_LIFE).as_micros()).unwrap_or(u32::MAX);
+        let excess = age.less(COOKIE_LIFE);
+        if !excess.is_zero() && !(ours && theirs) {
+            let excess = u32::try_from(excess.as_micros()).unwrap_or(u32::MAX);
             self.due.stale_cookie = Some((cookie.peer_tag, excess));
             return false;
         }

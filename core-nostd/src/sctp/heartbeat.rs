@@ -2,7 +2,7 @@
 
 use super::Association;
 use super::timeouts::Timeout;
-use crate::env::{Env, Instant};
+use crate::env::{Env, Instant, Span as _};
 use crate::wire::sctp::{ChunkType, Params, emit_chunk, heartbeat_info};
 use crate::wire::{Reader, Writer};
 
@@ -29,7 +29,7 @@ impl Association {
             return;
         }
         let rto = self.outbound.cc.rto;
-        let jitter = rto * env.rng.below(1024) / 1024;
+        let jitter = rto.times(env.rng.below(1024)) / 1024;
         self.timers.set(Timeout::Heartbeat, env.now + self.config.heartbeat_interval + rto / 2 + jitter);
     }
 

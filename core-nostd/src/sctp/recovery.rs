@@ -3,7 +3,7 @@
 //! of a tail that nothing follows (RFC 8985, carried over to SCTP).
 
 use super::data_out::{Fate, Outbound};
-use crate::env::Instant;
+use crate::env::{Instant, Span as _};
 use crate::wire::Writer;
 use crate::wire::sctp::Tsn;
 use core::time::Duration;
@@ -139,7 +139,8 @@ impl Outbound {
             return None;
         }
         let alone = self.flight <= self.cc.max_packet;
-        let wait = self.cc.srtt()? * 2 + if alone { sack_delay } else { Duration::ZERO };
+        let wait = self.cc.srtt()?.times(2);
+        let wait = if alone { wait.plus(sack_delay) } else { wait };
         (wait < self.cc.rto).then_some(wait)
     }
 

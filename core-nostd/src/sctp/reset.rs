@@ -116,12 +116,15 @@ impl Association {
     }
 
     pub(super) fn emit_reconfig(&mut self, now: Instant, w: &mut Writer<'_>) {
-        while let Some(&(request, result)) = self.resets.answers.first() {
+        // A turn each: those that there is no room for wait.
+        let mut is_full = false;
+        self.resets.answers.retain(|&(request, result)| {
             let emit = |w: &mut Writer<'_>| emit_response(w, request, result);
-            if emit_chunk(w, ChunkType::RE_CONFIG, 0, emit).is_err() {
-                return;
-            }
-            self.resets.answers.remove(0);
+            is_full = is_full || emit_chunk(w, ChunkType::RE_CONFIG, 0, emit).is_err();
+            is_full
+        });
+        if is_full {
+            return;
         }
         self.start_request();
         let Some(UnderWay { last, due: true }) = self.resets.under_way else { return };

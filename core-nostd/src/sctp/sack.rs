@@ -133,10 +133,9 @@ impl Outbound {
             if !sent.unordered || self.interleaved {
                 let skip = Skip { stream: sent.stream, unordered: sent.unordered, seq: sent.seq };
                 let same = |s: &Skip| s.stream == skip.stream && s.unordered == skip.unordered;
-                if let Some(at) = skips.iter().position(same) {
-                    skips.swap_remove(at);
-                }
-                if skips.push(skip).is_err() {
+                if let Some(known) = skips.iter_mut().find(|s| same(s)) {
+                    *known = skip;
+                } else if skips.push(skip).is_err() {
                     break;
                 }
             }
