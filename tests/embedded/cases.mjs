@@ -5,6 +5,7 @@ import { once } from "node:events";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { Flooder } from "./flooder.mjs";
 
 const OUT = fileURLToPath(new URL("../out/embedded/", import.meta.url));
 const DEVICE_PAGE = fileURLToPath(new URL("../../examples-wasm/browser-to-device/server.mjs", import.meta.url));
@@ -282,6 +283,38 @@ export const CASES = [
     },
   },
   {
+    name: "ClientHellos along a path that is proved",
+    kind: "riscv", // What runs on the board is the same on every one.
+    browser: "chromium",
+    async run(t) {
+      const tab = await t.connected();
+      const from = t.board.lines.length;
+      const flooder = await Flooder.bind("10.77.0.1");
+      const answer = await t.post(flooder.offer());
+      const words = await answer.text();
+      expect(answer.status === 201, `the offer: ${answer.status} ${words}`);
+      await flooder.connect(words);
+      await t.board.line(/PairValidated|PairSelected|after \d+ ms/, 10_000, from);
+      const before = await tab.status();
+      expect(before.peers === 2, `${before.peers} peers`);
+      let echoes = 0;
+      for (let round = 0; round < 5; round += 1) {
+        const [, there] = await Promise.all([flooder.flood(400), tab.echo(10, 500)]);
+        echoes += there;
+        const { heap } = await tab.status();
+        expect(heap <= before.heap + 256, `the heap in use grew from ${before.heap} to ${heap}`);
+      }
+      expect(flooder.flights > 0, "the device answers no ClientHello: the path is not proved");
+      flooder.close();
+      // It has no channel, and does not answer any more.
+      await t.board.line(/has left/, 120_000, from);
+      await tab.echo(20, 1024);
+      const { heap, peers } = await tab.status();
+      expect(peers === 1 && heap < before.heap, `${peers} peers, and ${heap} octets of heap in use`);
+      return `2,000 of four kinds, ${flooder.flights} datagrams in answer; ${echoes} echoes of another peer meanwhile, the heap in use as before`;
+    },
+  },
+  {
     name: "messages above the limit",
     browser: "chromium",
     async run(t) {
@@ -377,6 +410,59 @@ export const CASES = [
       const stranger = t.another(2, { dial: `${server.url}device`, token: "wrong" });
       await stranger.line(/the server does not take the token/);
       return "refused, then two visitors one after the other; a wrong token is told";
+    },
+  },
+  {
+    name: "offers by a WebSocket",
+    kind: "arm", // What runs on the board is the same on every one.
+    browser: "chromium",
+    async run(t) {
+      const server = await t.switchboard();
+      const board = t.another(1, { dial: server.dial, token: t.pin });
+      await board.line(/waiting for offers at ws:/);
+      // Two visitors at once; each restarts.
+      const tabs = [await t.tab(server.url), await t.tab(server.url)];
+      for (const tab of tabs) {
+        const said = await tab.page.evaluate(() => meet());
+        expect(said.type === "answer", `the device says ${JSON.stringify(said)}`);
+      }
+      await Promise.all(tabs.map((tab) => tab.echo(30, 1024)));
+      await tabs[0].restart();
+      await tabs[0].echo(10, 1024);
+      const { peers } = await tabs[0].status();
+      expect(peers === 2, `${peers} peers`);
+      const refusals = {
+        "a third visitor": await (await t.tab(server.url)).page.evaluate(() => meet()),
+        "no data section": await server.ask({ type: "offer", sdp: "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", peer: "0-0" }),
+        "a peer that is none": await server.ask({ type: "offer", sdp: "v=0\r\n", peer: "9-9" }),
+      };
+      expect(Object.values(refusals).every(({ type, message }) => type === "error" && message), JSON.stringify(refusals));
+      server.device.ping("alive?");
+      const [pong] = await once(server.device, "pong");
+      expect(String(pong) === "alive?", `a ping comes back as ${pong}`);
+      // In fragments, as some servers send what is long.
+      server.device.send('{"type":"of', { fin: false });
+      server.device.send('fer","id":"fragments","sdp":""}', { fin: true });
+      const [fragments] = await once(server.device, "message");
+      expect(JSON.parse(fragments).id === "fragments", `${fragments}`);
+
+      let from = board.lines.length;
+      let again = server.arrival();
+      server.device.send(JSON.stringify({ type: "offer", sdp: "v=0\r\n".padEnd(20_000, "a=x\r\n") }));
+      const [code] = await once(server.device, "close");
+      expect(code === 1009, `an offer of 20 KB ends with ${code}`);
+      await board.line(/a message of more than \d+ octets/, 10_000, from);
+      await again;
+      // A server that goes and comes.
+      const { port } = server;
+      server.close();
+      const second = await t.switchboard(port);
+      await second.arrival();
+      await tabs[1].echo(10, 1024);
+      const stranger = t.another(2, { dial: second.dial, token: "wrong" });
+      await stranger.line(/the server does not take the token/);
+      const statuses = Object.entries(refusals).map(([what, { status }]) => `${what} ${status}`);
+      return `two visitors at once, an ICE restart; ${statuses.join(", ")}, 20 KB ${code}; back after the server was away`;
     },
   },
   {

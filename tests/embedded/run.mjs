@@ -10,6 +10,7 @@ import { launch } from "../browsers/browser.mjs";
 import { Board } from "./board.mjs";
 import { CASES } from "./cases.mjs";
 import { Rendezvous } from "./rendezvous.mjs";
+import { Switchboard } from "./switchboard.mjs";
 import { Tab } from "./tab.mjs";
 
 const OUT = fileURLToPath(new URL("../out/embedded/", import.meta.url));
@@ -74,6 +75,13 @@ class Run {
     const rendezvous = await Rendezvous.listen(HOST, PIN);
     this.servers.push(rendezvous);
     return rendezvous;
+  }
+
+  // One where they wait for offers.
+  async switchboard(port) {
+    const switchboard = await Switchboard.listen(HOST, PIN, port);
+    this.servers.push(switchboard);
+    return switchboard;
   }
 
   async connected() {

@@ -309,9 +309,8 @@ impl Association {
         let ours = cookie.tag == self.link.tag;
         let theirs = cookie.peer_tag == self.link.peer_tag;
         let age = env.now.saturating_since(cookie.created);
-        let excess = age.less(COOKIE_LIFE);
-        if !excess.is_zero() && !(ours && theirs) {
-            let excess = u32::try_from(excess.as_micros()).unwrap_or(u32::MAX);
+        if age > COOKIE_LIFE && !(ours && theirs) {
+            let excess = u32::try_from(age.less(COOKIE_LIFE).as_micros()).unwrap_or(u32::MAX);
             self.due.stale_cookie = Some((cookie.peer_tag, excess));
             return false;
         }

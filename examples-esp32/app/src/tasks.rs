@@ -63,7 +63,7 @@ macro_rules! tasks {
             spawner.spawn(address_task(rtc, host)?);
             let dial: Option<$crate::Dial> = $dial;
             if let Some(dial) = dial {
-                spawner.spawn(dial_task(stack, rtc, dial)?);
+                spawner.spawn(dial_task(stack, rtc, dial, setup.noise)?);
             }
             Ok(())
         }
@@ -97,8 +97,9 @@ macro_rules! tasks {
             stack: $crate::parts::embassy_net::Stack<'static>,
             rtc: $crate::parts::picortc_embassy::Rtc<'static>,
             dial: $crate::Dial,
+            noise: u64,
         ) -> ! {
-            $crate::dial_out(stack, rtc, dial).await
+            $crate::dial_out(stack, rtc, dial, noise).await
         }
 
         #[::embassy_executor::task]
