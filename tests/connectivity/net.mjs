@@ -174,6 +174,13 @@ export class Net {
     }
   }
 
+  // A firewall on the host itself: no UDP, and what comes has to be asked for.
+  firewall(host) {
+    const rules = `chain in { type filter hook input priority 0; iifname "wan" ct state new drop; }
+      chain datagrams { type filter hook output priority 0; oifname "wan" meta l4proto udp drop; }`;
+    this.rules(host.space, `table inet firewall { ${rules}\n}`);
+  }
+
   // From now on nothing of UDP comes from that address.
   cut(space, from) {
     const rule = `ip saddr ${from} meta l4proto udp drop`;

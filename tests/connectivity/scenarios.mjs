@@ -152,10 +152,49 @@ const unblocked = ["chromium", "firefox"].flatMap((kind) =>
   })),
 );
 
+// Peers that have nothing but TCP, through a relay that speaks it to them (RFC
+// 6062): our end reaches theirs, or theirs the relay's port.
+const throughTcp = [
+  ["active", TCP, false],
+  ["active-tls", TLS, false],
+  ["passive", TCP, true],
+].map(([name, url, closed]) => ({
+  name: `tcp-relay/${name}`,
+  async run(rig, undo) {
+    const { net, servers } = network(undo);
+    await coturn(rig, undo, servers);
+    const hosts = [net.behind("a", 21, ["port-restricted"], { noUdp: true }), net.open("b", 31)];
+    if (closed) net.firewall(hosts[1]);
+    const options = [
+      { servers: [url], relayOnly: true, args: ["--no-udp", "--tcp-relay"] },
+      { args: ["--no-udp", "--tcp"] },
+    ];
+    const result = await transfer(rig, undo, hosts, options, { octets: 16 * 1_048_576 });
+    expect(result.pair.startsWith("relay/"), describe(result));
+    return `16 MiB whole, ${describe(result)}`;
+  },
+}));
+const browserTcp = {
+  name: "tcp-relay/chromium",
+  async run(rig, undo) {
+    const { net, servers } = network(undo);
+    await coturn(rig, undo, servers);
+    const hosts = [net.behind("a", 21, ["port-restricted"], { noUdp: true }), net.open("b", 31)];
+    net.firewall(hosts[1]);
+    const options = { servers: [TCP], relayOnly: true, args: ["--no-udp", "--tcp-relay"] };
+    const browser = end(rig, undo, hosts[1], { kind: "chromium" });
+    const result = await connect(browser, end(rig, undo, hosts[0], options), 45_000);
+    expect(result.pair.endsWith("/relay"), describe(result));
+    return describe(result);
+  },
+};
+
 const others = [
   ...roams,
   ...answering,
   ...unblocked,
+  ...throughTcp,
+  browserTcp,
   {
     // The direct way is cut once it is in use; what is left is a relay.
     name: "path-dies",
@@ -330,6 +369,21 @@ const others = [
       return line.replace(/^.*: /, "");
     },
   })),
+  {
+    // Our own ends prove themselves by SHA-256, browsers go on with MD5.
+    name: "own-server/sha-256",
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await ours(rig, undo, servers, ["--sha256"]);
+      const hosts = [site(net, "a", 21, "symmetric"), site(net, "b", 31, "symmetric")];
+      const list = { servers: [UDP], relayOnly: true };
+      const result = await transfer(rig, undo, hosts, [list, list]);
+      const browser = end(rig, undo, hosts[0], { kind: "chromium", ...list });
+      const other = await connect(browser, end(rig, undo, hosts[1], list), 45_000);
+      expect(isRelayed(result) && isRelayed(other), `${describe(result)}, chromium ${describe(other)}`);
+      return `${describe(result)}, chromium ${describe(other)}`;
+    },
+  },
   {
     // The browser's relay alone leads to a host that knows of no server.
     name: "own-server/chromium-to-a-host",

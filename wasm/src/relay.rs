@@ -5,6 +5,7 @@ use crate::path::{self, Ends};
 use crate::setup::seed_of;
 use picortc::env::{Env, Rng};
 use picortc::turn::{Client, Event, Limits, Permission, Received};
+use picortc::wire::turn::RequestedTransport;
 use picortc_wasm_crypto::PROVIDER;
 use wasm_bindgen::prelude::*;
 
@@ -30,7 +31,7 @@ impl Relay {
     /// `TypeError`, `OperationError`.
     #[wasm_bindgen(constructor)]
     pub fn new(seed: &[u8], peers: usize) -> Result<Relay, JsValue> {
-        let limits = Limits { allocations: 1, peers };
+        let limits = Limits { allocations: 1, peers, ..Limits::TINY };
         let client = Client::new(PROVIDER.hashes, &limits);
         Ok(Self {
             client: client.map_err(|e| crate::exception("OperationError", &e))?,
@@ -76,7 +77,8 @@ impl Relay {
     pub fn allocate(&mut self, now: f64, username: &str, password: &str) -> bool {
         let path = self.ends().path();
         let env = &mut Env::new(instant(now), &mut self.rng);
-        self.client.allocate(env, instant(now), path, username.as_bytes(), password.as_bytes())
+        let relays = RequestedTransport::UDP;
+        self.client.allocate(env, instant(now), path, relays, username.as_bytes(), password.as_bytes())
     }
 
     /// Takes in the first `len` octets of `incoming`. True when they hold data

@@ -67,6 +67,14 @@ struct Options {
     /// Use relayed candidates only.
     #[arg(long)]
     relay_only: bool,
+    /// Let TURN servers that are reached over TCP or TLS relay TCP too (RFC
+    /// 6062), to peers that have nothing else.
+    #[arg(long)]
+    tcp_relay: bool,
+    /// Nominate a better path that comes to work later, with peers that do so
+    /// too.
+    #[arg(long)]
+    renomination: bool,
     /// Wait so many milliseconds at most for servers before an answer or an
     /// offer is sent.
     #[arg(long, value_name = "MS", default_value_t = 5000)]

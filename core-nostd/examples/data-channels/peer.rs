@@ -69,6 +69,8 @@ impl Peer {
         let settings = SettingEngine {
             dtls_min_version,
             dtls_max_version,
+            turn_tcp_allocations: options.tcp_relay,
+            ice_renomination: options.renomination,
             dscp: options.dscp,
             ecn: match options.ecn.as_str() {
                 "ect0" => EcnCodepoint::Ect0,

@@ -11,9 +11,10 @@ mod serve;
 mod streams;
 
 use clap::Parser;
-use md5::{Digest, Md5};
+use md5::Md5;
 use picortc::crypto::rust_crypto::PROVIDER;
-use picortc::turn_server::{Config, Limits, Network, PeerFilter, TurnServer, UserKey};
+use picortc::turn_server::{Config, Limits, Network, PeerFilter, TurnServer, UserKey, Users};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
@@ -42,6 +43,9 @@ struct Options {
     /// A file with a line `name:password` per user.
     #[arg(long)]
     users: PathBuf,
+    /// Let users prove themselves by SHA-256 (RFC 8489).
+    #[arg(long)]
+    sha256: bool,
     /// The realm of the users.
     #[arg(long, default_value = "picortc")]
     realm: String,
@@ -83,10 +87,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for network in &options.deny {
         filter.deny(*network)?;
     }
-    let keys = users(&options)?;
+    let keys = Keys::read(&options)?;
     let config = Config {
         realm: &options.realm,
         nonce_lifetime: Duration::from_secs(options.nonce_lifetime),
+        sha256: options.sha256,
         ipv4: options.relay.iter().any(IpAddr::is_ipv4),
         ipv6: options.relay.iter().any(IpAddr::is_ipv6),
         ..Config::default()
@@ -98,8 +103,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
-    let users = move |name: &[u8], _: &str| keys.get(name).copied();
-    let server = TurnServer::new(&config, &limits, users, filter, PROVIDER.hashes, seed)?;
+    let server = TurnServer::new(&config, &limits, keys, filter, PROVIDER.hashes, seed)?;
     let deadline = async {
         match options.exit_after {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
@@ -113,19 +117,35 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// The keys of the users in the file. Empty lines and those that begin with
-/// `#` are passed over.
-fn users(options: &Options) -> Result<HashMap<Vec<u8>, UserKey>, Box<dyn Error>> {
-    let text = std::fs::read_to_string(&options.users)
-        .map_err(|e| format!("cannot read {}: {e}", options.users.display()))?;
-    let mut keys = HashMap::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.is_empty() && !l.starts_with('#')) {
-        let (name, password) =
-            line.split_once(':').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
-                format!("{}: line {}: a user is name:password", options.users.display(), number + 1)
-            })?;
-        let key = Md5::digest(format!("{name}:{}:{password}", options.realm));
-        keys.insert(name.as_bytes().to_vec(), key.into());
+/// The keys of each user.
+struct Keys(HashMap<Vec<u8>, (UserKey, [u8; 32])>);
+
+impl Users for Keys {
+    fn key(&self, name: &[u8], _: &str) -> Option<UserKey> {
+        self.0.get(name).map(|(md5, _)| *md5)
     }
-    Ok(keys)
+
+    fn key_sha256(&self, name: &[u8], _: &str) -> Option<[u8; 32]> {
+        self.0.get(name).map(|(_, sha256)| *sha256)
+    }
+}
+
+impl Keys {
+    /// Those of the users in the file. Empty lines and those that begin with `#`
+    /// are passed over.
+    fn read(options: &Options) -> Result<Self, Box<dyn Error>> {
+        let text = std::fs::read_to_string(&options.users)
+            .map_err(|e| format!("cannot read {}: {e}", options.users.display()))?;
+        let mut keys = HashMap::new();
+        for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.is_empty() && !l.starts_with('#')) {
+            let (name, password) =
+                line.split_once(':').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+                    format!("{}: line {}: a user is name:password", options.users.display(), number + 1)
+                })?;
+            let secret = format!("{name}:{}:{password}", options.realm);
+            let both = (Md5::digest(&secret).into(), Sha256::digest(&secret).into());
+            keys.insert(name.as_bytes().to_vec(), both);
+        }
+        Ok(Self(keys))
+    }
 }

@@ -118,6 +118,8 @@ pub struct ServerCandidate {
     pub addr: SocketAddr,
     /// The address of the socket; of a relayed candidate, `addr`.
     pub base: SocketAddr,
+    /// Which end opens the stream, of a relayed candidate of TCP; `None` is UDP.
+    pub tcp_type: Option<TcpType>,
     /// What the peer is told as related address.
     pub related: Option<SocketAddr>,
     /// The server.
@@ -278,8 +280,9 @@ impl Agent {
             known.alive = true;
             return true;
         }
-        let host = ServerCandidate { kind: CandidateType::Host, addr, base, related: None, server: None };
-        self.push_local(&host, tcp_type).is_some()
+        let kind = CandidateType::Host;
+        let host = ServerCandidate { kind, addr, base, tcp_type, related: None, server: None };
+        self.push_local(&host).is_some()
     }
 
     /// Tells of a candidate that a server gave. One that says nothing new is
@@ -289,7 +292,7 @@ impl Agent {
             return false;
         }
         let same = |c: &&mut LocalCandidate| {
-            c.base == candidate.base && c.addr == candidate.addr && c.tcp_type.is_none()
+            (c.base, c.addr, c.tcp_type) == (candidate.base, candidate.addr, candidate.tcp_type)
         };
         let known = self.locals.iter_mut().find(same);
         let redundant = match known {
@@ -303,19 +306,15 @@ impl Agent {
             }
             _ => false,
         };
-        let added = redundant || self.push_local(candidate, None).is_some();
+        let added = redundant || self.push_local(candidate).is_some();
         self.pair_all(env);
         self.update_state(env.now);
         added
     }
 
     /// Adds a candidate of our own; returns its index.
-    pub(super) fn push_local(
-        &mut self,
-        candidate: &ServerCandidate,
-        tcp_type: Option<TcpType>,
-    ) -> Option<usize> {
-        let ServerCandidate { kind, addr, base, related, server } = *candidate;
+    pub(super) fn push_local(&mut self, candidate: &ServerCandidate) -> Option<usize> {
+        let ServerCandidate { kind, addr, base, tcp_type, related, server } = *candidate;
         if self.locals.is_full() {
             self.forget_dead_locals();
         }
@@ -363,7 +362,8 @@ impl Agent {
         let exact = bases().find(|c| c.base == path.local_addr);
         // A stream that we have opened begins at a port of its own.
         let active = || {
-            let active = || bases().filter(|c| c.tcp_type == Some(TcpType::Active));
+            let host = |c: &&LocalCandidate| c.kind == CandidateType::Host;
+            let active = || bases().filter(host).filter(|c| c.tcp_type == Some(TcpType::Active));
             active().find(|c| c.base.ip() == path.local_addr.ip()).or_else(|| active().next())
         };
         exact.or_else(|| if is_tcp(path) { active() } else { None }).copied()
@@ -445,9 +445,14 @@ impl Agent {
     /// by the checks that it sends.
     pub fn add_remote_candidate(&mut self, env: &mut Env<'_>, candidate: &Candidate<'_>) {
         let ip = match candidate.address {
-            CandidateAddress::Ip(_) if candidate.tcp_type == Some(TcpType::Active) => {
+            CandidateAddress::Ip(ip) if candidate.tcp_type == Some(TcpType::Active) => {
                 // It opens streams to us.
                 self.remote_hidden = true;
+                #[cfg(feature = "turn-tcp")]
+                if self.config.relays_tcp && candidate.component == 1 {
+                    self.remember_active(candidate, ip);
+                }
+                let _ = ip;
                 self.update_state(env.now);
                 return;
             }
@@ -473,6 +478,31 @@ impl Agent {
         };
         self.push_remote(env, remote);
         self.update_state(env.now);
+    }
+
+    /// Keeps where the peer's streams will come from.
+    #[cfg(feature = "turn-tcp")]
+    fn remember_active(&mut self, candidate: &Candidate<'_>, ip: IpAddr) {
+        let addr = SocketAddr::new(ip.to_canonical(), DISCARD_PORT);
+        let known = |r: &RemoteCandidate| r.addr == addr && r.tcp_type == Some(TcpType::Active);
+        if !self.remotes.iter().any(known) {
+            let remote = RemoteCandidate {
+                addr,
+                priority: candidate.priority,
+                kind: candidate.kind,
+                foundation: fold(candidate.foundation),
+                tcp_type: candidate.tcp_type,
+            };
+            if self.remotes.push(remote).is_err() {
+                self.counters.candidates_ignored += 1;
+            }
+        }
+    }
+
+    /// The addresses of the peer's candidates, which its streams may come from.
+    #[cfg(feature = "turn-tcp")]
+    pub(crate) fn remote_ips(&self) -> impl Iterator<Item = IpAddr> {
+        self.remotes.iter().map(|r| r.addr.ip())
     }
 
     /// Tells that the peer has a candidate whose address is not known yet: it
@@ -607,7 +637,7 @@ pub(super) fn path(
     match (local.tcp_type, remote.tcp_type) {
         (None, None) if local.kind == CandidateType::Relayed => Some((path, Readiness::Blocked)),
         (None, None) => Some((path, Readiness::Ready)),
-        (Some(TcpType::Active), Some(_)) => Some((path, Readiness::Blocked)),
+        (Some(TcpType::Active), Some(TcpType::Passive)) => Some((path, Readiness::Blocked)),
         // Who is passive waits.
         _ => None,
     }

@@ -324,8 +324,9 @@ impl Agent {
         if reflexive && !known {
             // For statistics; checks go out from the base anyway.
             let kind = CandidateType::PeerReflexive;
-            let seen = ServerCandidate { kind, addr: mapped, base, related: Some(base), server: None };
-            let _ = self.push_local(&seen, None);
+            let related = Some(base);
+            let seen = ServerCandidate { kind, addr: mapped, base, tcp_type: None, related, server: None };
+            let _ = self.push_local(&seen);
         }
         for other in self.pairs.iter_mut() {
             if other.foundation == foundation && other.state == PairState::Frozen {

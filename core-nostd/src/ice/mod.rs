@@ -85,6 +85,10 @@ pub struct Config {
     /// Whether a nomination may be followed by another, with a peer that
     /// announces it too (draft-thatcher-ice-renomination).
     pub renomination: bool,
+    /// Whether there may be relayed candidates of TCP, for which it has to be
+    /// known where the peer's streams come from.
+    #[cfg(feature = "turn-tcp")]
+    pub relays_tcp: bool,
     /// "Ta": the least time between two checks.
     pub pacing: Duration,
     /// When a check is sent again and given up.
@@ -109,6 +113,8 @@ impl Default for Config {
             relay_only: false,
             hide_host_addresses: false,
             renomination: false,
+            #[cfg(feature = "turn-tcp")]
+            relays_tcp: false,
             pacing: Duration::from_millis(50),
             // Checks are paced: so many, each once a second, are no burden, and
             // longer intervals would only delay who has lost two or three. An

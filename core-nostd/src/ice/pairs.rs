@@ -72,6 +72,8 @@ pub(super) struct Pair {
     pub(super) generation: u8,
     pub(super) state: PairState,
     pub(super) readiness: Readiness,
+    /// How often a stream for it came to nothing.
+    pub(super) stream_tries: u8,
     pub(super) check: Option<Transaction>,
     /// Whether the check in progress began with us controlling.
     pub(super) check_controlling: bool,
@@ -135,8 +137,11 @@ pub(super) fn priority(
     // Section 4.2); a relay that is reached over TCP is slower than one over
     // UDP, and over TLS slower still.
     let kind = match (kind, tcp_type, relay) {
-        (CandidateType::Relayed, _, Some(TransportProtocol::Udp)) => 2,
-        (CandidateType::Relayed, _, Some(TransportProtocol::Tcp)) => 1,
+        // Streams all the way come last.
+        (CandidateType::Relayed, Some(_), _) => 0,
+        (CandidateType::Relayed, None, Some(TransportProtocol::Udp)) => 3,
+        (CandidateType::Relayed, None, Some(TransportProtocol::Tcp)) => 2,
+        (CandidateType::Relayed, None, _) => 1,
         (kind, None, _) => kind.preference(),
         (kind, Some(_), _) => kind.preference().saturating_sub(TCP_PENALTY),
     };
@@ -204,8 +209,12 @@ impl Agent {
         readiness: Readiness,
     ) -> Option<usize> {
         let generation = self.generation;
+        // A stream that the peer has opened is another one than ours to the same
+        // place: where a relay connects from is where it listens.
+        let wanted = readiness == Readiness::Blocked;
         let known = self.pairs.iter().position(|p| {
-            p.generation == generation && (p.path.same_path(&path) || p.was_opened_for(local, remote))
+            let known = p.path.same_path(&path) || wanted && p.was_opened_for(local, remote);
+            p.generation == generation && known
         });
         if known.is_some() {
             return known;
@@ -227,6 +236,7 @@ impl Agent {
             generation,
             state: if frozen { PairState::Frozen } else { PairState::Waiting },
             readiness,
+            stream_tries: 0,
             check: None,
             check_controlling: false,
             nominating: false,

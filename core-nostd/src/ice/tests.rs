@@ -1,5 +1,7 @@
 //! Two agents on a small network, and a clock that jumps.
 
+mod streams;
+
 use super::*;
 use crate::crypto::rust_crypto::PROVIDER;
 use crate::env::{Rng, TransportProtocol};

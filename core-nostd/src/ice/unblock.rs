@@ -5,10 +5,23 @@ use super::candidates::is_tcp;
 use super::pairs::{PairId, PairState, Readiness};
 use super::{Agent, Pair};
 use crate::env::{Env, Instant, TransportContext};
+use crate::wire::candidate::CandidateType;
 use core::time::Duration;
 
 /// While there is no path, streams that fail are tried again so often.
 const STREAM_RETRY: Duration = Duration::from_secs(1);
+/// And how many times at most one to a relay is.
+const RELAY_TRIES: u8 = 5;
+
+impl Pair {
+    /// A relay takes in streams from whom its owner has let through, and the
+    /// owner may not have heard of us yet: it has to get our answer first.
+    fn is_worth_another_try(&mut self) -> bool {
+        let relayed = self.remote_kind == CandidateType::Relayed;
+        self.stream_tries = self.stream_tries.saturating_add(u8::from(relayed));
+        (1..=RELAY_TRIES).contains(&self.stream_tries)
+    }
+}
 
 impl Agent {
     /// The best pair whose path is blocked and was not asked about yet, among
@@ -55,7 +68,7 @@ impl Agent {
     /// When streams that failed may be asked for again.
     pub(super) fn streams_deadline(&self) -> Option<Instant> {
         let again = |p: &Pair| p.readiness == Readiness::Blocked && is_tcp(&p.path) && p.is_active();
-        self.streams_from.filter(|_| self.lost_at.is_some() && self.pairs.iter().any(again))
+        self.streams_from.filter(|_| self.pairs.iter().any(again))
     }
 
     /// The pairs that were asked about and not answered, and their paths.
@@ -81,11 +94,11 @@ impl Agent {
 
     /// A pair's path cannot be opened.
     pub fn fail_pair(&mut self, env: &mut Env<'_>, id: PairId) {
-        let again = self.lost_at.is_some();
+        let lost = self.lost_at.is_some();
         if let Some(pair) = self.pairs.iter_mut().find(|p| p.id == id) {
             pair.state = PairState::Failed;
             pair.check = None;
-            if again && is_tcp(&pair.path) {
+            if is_tcp(&pair.path) && (lost || pair.is_worth_another_try()) {
                 (pair.state, pair.readiness) = (PairState::Waiting, Readiness::Blocked);
                 self.streams_from = Some(env.now + STREAM_RETRY);
             }
@@ -99,9 +112,14 @@ impl Agent {
         let mut worked = false;
         for pair in self.pairs.iter_mut().filter(|p| p.path.same_path(path)) {
             worked |= pair.is_valid();
-            pair.state = PairState::Failed;
             pair.check = None;
             pair.nominating = false;
+            if !pair.is_valid() && pair.readiness == Readiness::Opened && pair.is_worth_another_try() {
+                (pair.state, pair.readiness) = (PairState::Waiting, Readiness::Blocked);
+                self.streams_from = Some(env.now + STREAM_RETRY);
+            } else {
+                pair.state = PairState::Failed;
+            }
         }
         if !worked && self.lost_at.is_some() {
             worked = true;

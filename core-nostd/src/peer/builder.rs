@@ -163,6 +163,8 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
         let ice_config = ice::Config {
             lite: settings.ice_lite,
             renomination: settings.ice_renomination,
+            #[cfg(feature = "turn-tcp")]
+            relays_tcp: settings.turn_tcp_allocations,
             consent_interval: settings.ice_keepalive_interval,
             disconnected_timeout: settings.ice_disconnected_timeout,
             failed_timeout: settings.ice_failed_timeout,
@@ -193,6 +195,10 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
         gather.servers.set(configuration.ice_servers)?;
         #[cfg(feature = "turn")]
         let mut gather = gather.with_clients(provider.hashes, &limits.turn)?;
+        #[cfg(feature = "turn-tcp")]
+        {
+            gather.relays_tcp = settings.turn_tcp_allocations;
+        }
         gather.relay_only = configuration.ice_transport_policy == RTCIceTransportPolicy::Relay;
         let mut pc = RTCPeerConnection {
             now,

@@ -131,6 +131,15 @@ pub struct SettingEngine {
     /// (draft-thatcher-ice-renomination, with libwebrtc's attribute). Without
     /// it a nominated pair stays until it dies. Off unless asked for.
     pub ice_renomination: bool,
+    /// Whether TURN servers that are reached over TCP or TLS are also asked to
+    /// relay TCP (RFC 6062): candidates of type `relay` with a `tcptype`, for
+    /// peers that can be reached over TCP only, as when UDP is blocked on their
+    /// side and they have no relay of their own. Costs a second allocation and a
+    /// stream more for each server, and one for each peer address that is tried;
+    /// see [`streams::Limits`](crate::peer::streams::Limits). Off unless asked
+    /// for: browsers do without.
+    #[cfg(feature = "turn-tcp")]
+    pub turn_tcp_allocations: bool,
     /// Whether loopback addresses become candidates.
     pub include_loopback_candidate: bool,
     /// What is done with candidates that are names of multicast DNS.
@@ -215,6 +224,8 @@ impl Default for SettingEngine {
         Self {
             ice_lite: false,
             ice_renomination: false,
+            #[cfg(feature = "turn-tcp")]
+            turn_tcp_allocations: false,
             include_loopback_candidate: false,
             multicast_dns_mode: MulticastDnsMode::QueryOnly,
             address_filter: None,

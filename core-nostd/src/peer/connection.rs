@@ -158,6 +158,7 @@ impl RTCPeerConnection {
         self.ice.add_local_address(env, addr, protocol, replaced);
         if let Some(mapping) = mapping.filter(|m| !m.replaces_host && protocol == TransportProtocol::Udp) {
             let candidate = ServerCandidate {
+                tcp_type: None,
                 kind: CandidateType::ServerReflexive,
                 addr: SocketAddr::new(mapping.external, addr.port()),
                 base: addr,

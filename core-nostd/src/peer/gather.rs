@@ -70,6 +70,9 @@ pub(super) struct Task {
     pub(super) server: u8,
     /// The socket; `None` is a stream.
     pub(super) base: Option<SocketAddr>,
+    /// Whether an allocation of TCP is asked for (RFC 6062).
+    #[cfg(feature = "turn-tcp")]
+    pub(super) relays_tcp: bool,
     pub(super) path: TransportContext,
     pub(super) state: TaskState,
     /// To be told.
@@ -130,6 +133,10 @@ pub(super) struct Gatherer {
     /// Whether servers or addresses have changed.
     dirty: bool,
     pub(super) relay_only: bool,
+    /// Whether servers that are reached by streams are asked for allocations of
+    /// TCP too.
+    #[cfg(feature = "turn-tcp")]
+    pub(super) relays_tcp: bool,
 }
 
 impl Gatherer {
@@ -148,6 +155,8 @@ impl Gatherer {
             addresses_ended: false,
             dirty: false,
             relay_only: false,
+            #[cfg(feature = "turn-tcp")]
+            relays_tcp: false,
         })
     }
 
@@ -156,16 +165,27 @@ impl Gatherer {
         let waits = |t: &Task| match t.state {
             TaskState::Binding(_) => true,
             #[cfg(feature = "turn")]
-            TaskState::NoStream | TaskState::Stream => true,
+            TaskState::NoStream => true,
             #[cfg(feature = "turn")]
-            TaskState::Relay(client) => {
-                self.clients.get(usize::from(client)).is_some_and(|c| c.relayed().next().is_none())
-            }
+            _ => self.is_asking(t),
+            #[cfg(not(feature = "turn"))]
             _ => false,
         };
         let asking = self.servers.list.iter().any(|s| matches!(s.name, Name::Asked { .. }));
         self.servers.list.is_empty()
             || self.started && !self.dirty && !asking && !self.tasks.iter().any(waits)
+    }
+
+    /// Whether an allocation is being asked for.
+    #[cfg(feature = "turn")]
+    fn is_asking(&self, task: &Task) -> bool {
+        match task.state {
+            TaskState::Stream => true,
+            TaskState::Relay(client) => {
+                self.clients.get(usize::from(client)).is_some_and(|c| c.relayed().next().is_none())
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn add_task(
@@ -174,12 +194,14 @@ impl Gatherer {
         base: Option<SocketAddr>,
         peer: SocketAddr,
         state: TaskState,
-    ) {
+    ) -> Option<&mut Task> {
         let local = base.unwrap_or(nowhere(peer.is_ipv4()));
         let task = Task {
             id: self.next_task,
             server,
             base,
+            #[cfg(feature = "turn-tcp")]
+            relays_tcp: false,
             path: TransportContext::udp(local, peer),
             state,
             error: None,
@@ -187,7 +209,8 @@ impl Gatherer {
         };
         self.next_task = self.next_task.wrapping_add(1);
         // What exceeds the limits is not asked.
-        let _ = self.tasks.push(task);
+        self.tasks.push(task).ok()?;
+        self.tasks.last_mut()
     }
 
     /// When the next task may begin.
@@ -290,8 +313,7 @@ impl RTCPeerConnection {
             && matches!(server.name, Name::Asked { .. })
         {
             server.name = Name::Unknown;
-            self.gather.add_task(id.server, None, nowhere(true), TaskState::Failed);
-            if let Some(task) = self.gather.tasks.last_mut() {
+            if let Some(task) = self.gather.add_task(id.server, None, nowhere(true), TaskState::Failed) {
                 task.error = Some(UNREACHABLE);
             }
         }
@@ -371,6 +393,8 @@ impl RTCPeerConnection {
         }
         #[cfg(feature = "turn")]
         self.progress_relays();
+        #[cfg(feature = "turn")]
+        self.give_up_streams();
         if self.gather.addresses_ended && !self.ice.is_local_ended() && self.gather.is_settled() {
             self.ice.end_of_local_addresses();
         }
@@ -386,6 +410,13 @@ impl RTCPeerConnection {
                     let ip = server.name.ip(true).or(server.name.ip(false));
                     let peer = ip.map_or(nowhere(true), |ip| SocketAddr::new(ip, server.port));
                     self.gather.add_task(number, None, peer, TaskState::NoStream);
+                    #[cfg(feature = "turn-tcp")]
+                    if self.gather.relays_tcp {
+                        let task = self.gather.add_task(number, None, peer, TaskState::NoStream);
+                        if let Some(task) = task {
+                            task.relays_tcp = true;
+                        }
+                    }
                 }
                 continue;
             }
@@ -416,11 +447,13 @@ impl RTCPeerConnection {
         let at = self.gather.next_start(self.now);
         let first = Transaction::new(&mut self.rng, at);
         match kind {
-            ServerKind::Stun => self.gather.add_task(number, Some(base), peer, TaskState::Binding(first)),
+            ServerKind::Stun => {
+                self.gather.add_task(number, Some(base), peer, TaskState::Binding(first));
+            }
             #[cfg(feature = "turn")]
             ServerKind::Turn => {
-                self.gather.add_task(number, Some(base), peer, TaskState::Retry(at));
-                if let Some(id) = self.gather.tasks.last().map(|t| t.id) {
+                let task = self.gather.add_task(number, Some(base), peer, TaskState::Retry(at));
+                if let Some(id) = task.map(|t| t.id) {
                     self.allocate(id, at);
                 }
             }
@@ -432,6 +465,15 @@ impl RTCPeerConnection {
     /// Where the stream of a task is to go.
     pub(super) fn server_stream(&self, task: u16) -> Option<RTCStreamPeer<'_>> {
         let task = self.gather.tasks.iter().find(|t| t.id == task)?;
+        #[cfg(feature = "turn-tcp")]
+        if let TaskState::Relay(_) = task.state
+            && task.path.transport_protocol == TransportProtocol::Tcp
+        {
+            // "utilizing the same destination transport address to which the
+            // control connection was established" (RFC 6062, Section 4.3). With
+            // TLS the certificate's name counts for more.
+            return Some(RTCStreamPeer::Addr(task.path.peer_addr));
+        }
         let server = self.gather.servers.get(task.server)?;
         Some(match server.name.ip(true).or(server.name.ip(false)) {
             Some(ip) => RTCStreamPeer::Addr(SocketAddr::new(ip, server.port)),
@@ -488,6 +530,7 @@ impl RTCPeerConnection {
             kind: CandidateType::ServerReflexive,
             addr: SocketAddr::new(mapped.ip().to_canonical(), mapped.port()),
             base,
+            tcp_type: None,
             related: Some(base),
             server: Some(CandidateServer { url: server, protocol: TransportProtocol::Udp }),
         };
@@ -564,6 +607,17 @@ impl RTCPeerConnection {
 
     pub(super) fn server_stream_failed(&mut self, id: u16) {
         self.gather.fail_task(id, UNREACHABLE);
+    }
+
+    /// Servers for which there is no stream, now that all places are taken by
+    /// allocations that stay, are not waited for.
+    #[cfg(feature = "turn")]
+    fn give_up_streams(&mut self) {
+        if self.streams.are_open() && !self.gather.tasks.iter().any(|t| self.gather.is_asking(t)) {
+            for task in self.gather.tasks.iter_mut().filter(|t| matches!(t.state, TaskState::NoStream)) {
+                (task.state, task.error) = (TaskState::Failed, Some(UNREACHABLE));
+            }
+        }
     }
 
     /// Asks for the streams that servers are reached by.

@@ -35,6 +35,8 @@ mod receive;
 mod reconfigure;
 #[cfg(feature = "turn")]
 mod relay;
+#[cfg(feature = "turn-tcp")]
+mod relay_streams;
 mod signals;
 mod state;
 mod stats;

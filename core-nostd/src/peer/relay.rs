@@ -3,10 +3,11 @@
 use super::connection::RTCPeerConnection;
 use super::gather::{Gatherer, TaskState, UNREACHABLE, nowhere};
 use crate::env::{Env, Instant, Transmit, TransportContext, TransportProtocol};
-use crate::ice::{CandidateServer, ServerCandidate};
+use crate::ice::{CandidateServer, LocalCandidate, ServerCandidate};
 use crate::mem::{FixedVec, OutOfMemory};
 use crate::turn::{Client, Event, Limits, Permission, Received};
-use crate::wire::candidate::CandidateType;
+use crate::wire::candidate::{CandidateType, TcpType};
+use crate::wire::turn::RequestedTransport;
 use core::net::SocketAddr;
 
 impl Gatherer {
@@ -23,17 +24,21 @@ impl Gatherer {
         Ok(self)
     }
 
-    /// The client whose relayed address this is.
+    /// The client whose relayed address for datagrams this is.
     pub(super) fn relay_at(&self, addr: SocketAddr) -> Option<&Client> {
         if !self.relaying {
             return None;
         }
-        self.clients.iter().find(|c| !c.is_idle() && c.relayed().any(|r| r == addr))
+        self.clients.iter().find(|c| is_at(c, TransportProtocol::Udp, addr))
     }
 
     fn relay_at_mut(&mut self, addr: SocketAddr) -> Option<&mut Client> {
-        self.clients.iter_mut().find(|c| !c.is_idle() && c.relayed().any(|r| r == addr))
+        self.clients.iter_mut().find(|c| is_at(c, TransportProtocol::Udp, addr))
     }
+}
+
+pub(super) fn is_at(client: &Client, protocol: TransportProtocol, addr: SocketAddr) -> bool {
+    !client.is_idle() && client.relays() == protocol && client.relayed().any(|r| r == addr)
 }
 
 impl RTCPeerConnection {
@@ -54,8 +59,12 @@ impl RTCPeerConnection {
             return;
         };
         gather.relaying = true;
+        #[cfg(feature = "turn-tcp")]
+        let relays = if task.relays_tcp { RequestedTransport::TCP } else { RequestedTransport::UDP };
+        #[cfg(not(feature = "turn-tcp"))]
+        let relays = RequestedTransport::UDP;
         let env = &mut Env::new(self.now, &mut self.rng);
-        let begun = client.allocate(env, at, task.path, username.as_bytes(), credential.as_bytes());
+        let begun = client.allocate(env, at, task.path, relays, username.as_bytes(), credential.as_bytes());
         task.state = if begun { TaskState::Relay(index as u8) } else { TaskState::Failed };
     }
 
@@ -72,7 +81,7 @@ impl RTCPeerConnection {
             }
             for relayed in client.relayed() {
                 let env = &mut Env::new(self.now, &mut self.rng);
-                self.ice.remove_local_address(env, relayed, TransportProtocol::Udp);
+                self.ice.remove_local_address(env, relayed, client.relays());
             }
             client.release();
         }
@@ -91,6 +100,8 @@ impl RTCPeerConnection {
         if self.gather.clients.iter().all(|c| c.relayed().next().is_none()) {
             return;
         }
+        #[cfg(feature = "turn-tcp")]
+        self.progress_relayed_streams();
         while self.ice.next_blocked(|path| path.transport_protocol == TransportProtocol::Udp).is_some() {}
         let mut at = 0;
         loop {
@@ -124,7 +135,7 @@ impl RTCPeerConnection {
             .find(|t| matches!(t.state, TaskState::Relay(c) if usize::from(c) == index))
             .copied();
         let (Some(task), Some(client)) = (task, self.gather.clients.get(index)) else { return };
-        let (mapped, path) = (client.mapped(), *client.path());
+        let (mapped, path, relays) = (client.mapped(), *client.path(), client.relays());
         let relayed: heapless::Vec<SocketAddr, 2> = client.relayed().collect();
         let env = &mut Env::new(self.now, &mut self.rng);
         match event {
@@ -133,7 +144,9 @@ impl RTCPeerConnection {
                 for addr in relayed {
                     // A relay that claims an address of ours would take over
                     // what goes there.
-                    if self.ice.local_candidates().iter().any(|c| c.alive && c.base == addr) {
+                    let tcp = relays == TransportProtocol::Tcp;
+                    let ours = |c: &&LocalCandidate| c.alive && c.base == addr && c.tcp_type.is_some() == tcp;
+                    if self.ice.local_candidates().iter().find(ours).is_some() {
                         continue;
                     }
                     let related = if hidden { None } else { mapped };
@@ -141,10 +154,20 @@ impl RTCPeerConnection {
                         kind: CandidateType::Relayed,
                         addr,
                         base: addr,
+                        tcp_type: tcp.then_some(TcpType::Passive),
                         related: Some(related.unwrap_or(nowhere(addr.is_ipv4()))),
                         server: Some(CandidateServer { url: task.server, protocol: path.transport_protocol }),
                     };
                     self.ice.add_server_candidate(env, &candidate);
+                    if tcp {
+                        // "the port(s) MUST be set to 9 (i.e., Discard). For
+                        // active relayed candidates, the value for
+                        // connection-address MUST be identical to the IP
+                        // address of a passive" one (RFC 6544, Section 4.5).
+                        let addr = SocketAddr::new(addr.ip(), 9);
+                        let active = ServerCandidate { addr, tcp_type: Some(TcpType::Active), ..candidate };
+                        self.ice.add_server_candidate(env, &active);
+                    }
                 }
                 if let (Some(base), Some(mapped)) = (task.base, mapped) {
                     self.add_reflexive(task.server, base, mapped);
@@ -157,7 +180,7 @@ impl RTCPeerConnection {
             Event::Failed(code) => self.gather.fail_task(task.id, code.unwrap_or(UNREACHABLE)),
             Event::Lost => {
                 for addr in relayed {
-                    self.ice.remove_local_address(env, addr, TransportProtocol::Udp);
+                    self.ice.remove_local_address(env, addr, relays);
                 }
                 if let Some(client) = self.gather.clients.get_mut(index) {
                     client.forget();
@@ -227,6 +250,10 @@ impl RTCPeerConnection {
                 continue;
             }
             let path = *client.path();
+            #[cfg(feature = "turn-tcp")]
+            if let Some(bind) = client.poll_bind(&mut Env::new(self.now, &mut self.rng), buf) {
+                return Some(bind);
+            }
             while let Some(len) = client.poll_write(&mut Env::new(self.now, &mut self.rng), buf) {
                 match path.transport_protocol {
                     TransportProtocol::Udp => return Some(Transmit::datagram(path, len)),

@@ -94,6 +94,9 @@ pub(super) enum Purpose {
     Accepted,
     /// The way to a server, of a task of gathering.
     Server(u16),
+    /// A stream through a relay, and whether it is the peer that is heard on it.
+    #[cfg(feature = "turn-tcp")]
+    Relayed { client: u8, connection: crate::turn::ConnectionNumber, bound: bool },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,9 +118,23 @@ struct Stream {
     purpose: Purpose,
     /// The path as it is, or as it is wanted.
     path: TransportContext,
+    /// The path as ICE knows it, of a stream through a relay.
+    #[cfg(feature = "turn-tcp")]
+    carries: Option<TransportContext>,
     since: Instant,
     /// Taken out while a piece is read.
     deframer: Option<Deframer>,
+}
+
+impl Stream {
+    /// The path as ICE knows it.
+    fn ice_path(&self) -> &TransportContext {
+        #[cfg(feature = "turn-tcp")]
+        if let Some(path) = &self.carries {
+            return path;
+        }
+        &self.path
+    }
 }
 
 /// The streams of a connection.
@@ -142,6 +159,8 @@ impl Streams {
                 state: State::Free,
                 purpose: Purpose::Accepted,
                 path: TransportContext::udp(nowhere, nowhere),
+                #[cfg(feature = "turn-tcp")]
+                carries: None,
                 since: Instant::ZERO,
                 deframer: Some(Deframer::new(Framing::Rfc4571, limits.datagram)?),
             };
@@ -162,6 +181,10 @@ impl Streams {
         let id = RTCStreamId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
         (place.id, place.state, place.purpose, place.path, place.since) = (id, state, purpose, path, now);
+        #[cfg(feature = "turn-tcp")]
+        {
+            place.carries = None;
+        }
         if let Some(deframer) = &mut place.deframer {
             deframer.reset(framing(purpose));
         }
@@ -174,8 +197,15 @@ impl Streams {
         self.take(now, purpose, State::Wanted, path).is_some()
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.places.iter().all(|s| s.state != State::Free)
+    }
+
+    /// Whether every place has a stream that is open, so that none becomes free
+    /// by itself.
+    #[cfg(feature = "turn")]
+    pub(super) fn are_open(&self) -> bool {
+        self.places.iter().all(|s| s.state == State::Open)
     }
 
     fn open(&self, path: &TransportContext) -> Option<&Stream> {
@@ -186,10 +216,19 @@ impl Streams {
         self.places.iter_mut().find(|s| s.state == State::Open && s.path.same_path(path))
     }
 
-    /// How datagrams along `path` are framed; `None` when no stream is open
-    /// there.
+    /// How datagrams along `path`, as ICE knows it, are framed; `None` when no
+    /// stream is open there.
     pub(super) fn framing(&self, path: &TransportContext) -> Option<Framing> {
-        self.open(path).map(|s| framing(s.purpose))
+        self.carrying(path).map(|s| framing(s.purpose))
+    }
+
+    /// The framing, and the path as the caller knows it.
+    pub(super) fn way(&self, path: &TransportContext) -> Option<(Framing, TransportContext)> {
+        self.carrying(path).map(|s| (framing(s.purpose), s.path))
+    }
+
+    fn carrying(&self, path: &TransportContext) -> Option<&Stream> {
+        self.places.iter().find(|s| s.state == State::Open && s.ice_path().same_path(path))
     }
 
     /// Asks the caller to close a stream that it knows.
@@ -234,15 +273,28 @@ impl Streams {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let unproven = |s: &&Stream| s.state == State::Open && s.purpose == Purpose::Accepted;
+        let unproven = |s: &&Stream| s.state == State::Open && is_unproven(s.purpose);
         self.places.iter().filter(unproven).map(|s| s.since + GRACE).min()
     }
+}
+
+/// Whether the peer has opened it, and a check of its is waited for.
+fn is_unproven(purpose: Purpose) -> bool {
+    #[cfg(feature = "turn-tcp")]
+    if let Purpose::Relayed { bound, .. } = purpose {
+        return bound;
+    }
+    purpose == Purpose::Accepted
 }
 
 fn framing(purpose: Purpose) -> Framing {
     match purpose {
         Purpose::Pair(_) | Purpose::Accepted => Framing::Rfc4571,
         Purpose::Server(_) => Framing::Stun,
+        #[cfg(feature = "turn-tcp")]
+        Purpose::Relayed { bound, .. } if bound => Framing::Rfc4571,
+        #[cfg(feature = "turn-tcp")]
+        Purpose::Relayed { .. } => Framing::Stun,
     }
 }
 
@@ -254,6 +306,8 @@ impl RTCPeerConnection {
         let ip = stream.path.local_addr.ip();
         let peer = match stream.purpose {
             Purpose::Server(task) => self.server_stream(task)?,
+            #[cfg(feature = "turn-tcp")]
+            Purpose::Relayed { client, .. } => self.server_stream(self.task_of(client)?)?,
             Purpose::Pair(_) | Purpose::Accepted => RTCStreamPeer::Addr(stream.path.peer_addr),
         };
         Some(RTCStreamRequest {
@@ -290,6 +344,12 @@ impl RTCPeerConnection {
                 }
             }
             Purpose::Server(task) => self.server_stream_opened(task, path),
+            #[cfg(feature = "turn-tcp")]
+            Purpose::Relayed { client, connection, .. } => {
+                if !self.relayed_stream_opened(client, connection, path) {
+                    self.close_stream(id);
+                }
+            }
             Purpose::Accepted => {}
         }
     }
@@ -301,6 +361,8 @@ impl RTCPeerConnection {
         match stream.purpose {
             Purpose::Pair(pair) => self.ice.fail_pair(&mut Env::new(self.now, &mut self.rng), pair),
             Purpose::Server(task) => self.server_stream_failed(task),
+            #[cfg(feature = "turn-tcp")]
+            Purpose::Relayed { client, connection, .. } => self.relayed_stream_ended(client, connection),
             Purpose::Accepted => {}
         }
     }
@@ -308,12 +370,24 @@ impl RTCPeerConnection {
     pub(super) fn stream_closed(&mut self, path: &TransportContext) {
         if let Some(stream) = self.streams.open_mut(path) {
             stream.state = State::Free;
-            let purpose = stream.purpose;
-            self.stream_lost(purpose, path);
+            let (purpose, path) = (stream.purpose, *stream.ice_path());
+            self.stream_lost(purpose, &path);
         }
     }
 
+    #[cfg(feature = "turn-tcp")]
+    fn close_stream(&mut self, id: RTCStreamId) {
+        if let Some(stream) = self.streams.places.iter_mut().find(|s| s.id == id && s.state == State::Open) {
+            stream.state = State::Closing;
+        }
+    }
+
+    /// A stream is gone, which ICE knows by `path`.
     fn stream_lost(&mut self, purpose: Purpose, path: &TransportContext) {
+        #[cfg(feature = "turn-tcp")]
+        if let Purpose::Relayed { client, connection, .. } = purpose {
+            self.relayed_stream_ended(client, connection);
+        }
         match purpose {
             #[cfg(feature = "turn")]
             Purpose::Server(task) => self.server_stream_lost(task),
@@ -328,9 +402,27 @@ impl RTCPeerConnection {
             return;
         };
         let Some(mut deframer) = stream.deframer.take() else { return };
+        #[cfg(feature = "turn-tcp")]
+        let (mut purpose, mut carried) = (stream.purpose, *stream.ice_path());
         let mut rest = piece;
         let in_order = loop {
             match deframer.read(&mut rest) {
+                #[cfg(feature = "turn-tcp")]
+                Ok(Some(datagram)) if matches!(purpose, Purpose::Relayed { .. }) => {
+                    let Purpose::Relayed { client, connection, bound } = purpose else { break false };
+                    if bound {
+                        let marks = TransportContext { ecn: path.ecn, dscp: path.dscp, ..carried };
+                        self.handle_peer(&marks, datagram);
+                    } else if let Some(path) = self.handle_bind(client, connection, datagram) {
+                        // What follows is the peer's.
+                        purpose = Purpose::Relayed { client, connection, bound: true };
+                        carried = path;
+                        deframer.reset(framing(purpose));
+                        if let Some(place) = self.streams.places.iter_mut().find(|s| s.deframer.is_none()) {
+                            (place.purpose, place.carries, place.since) = (purpose, Some(path), self.now);
+                        }
+                    }
+                }
                 Ok(Some(datagram)) => self.handle_datagram(&path, datagram),
                 Ok(None) => break true,
                 Err(_) => break false,
@@ -341,7 +433,7 @@ impl RTCPeerConnection {
         }
         if !in_order && let Some(stream) = self.streams.open_mut(&path) {
             stream.state = State::Closing;
-            let purpose = stream.purpose;
+            let (purpose, path) = (stream.purpose, *stream.ice_path());
             self.counters.unknown += 1;
             self.stream_lost(purpose, &path);
         }
@@ -357,19 +449,38 @@ impl RTCPeerConnection {
             let used = match stream.purpose {
                 Purpose::Pair(_) | Purpose::Accepted => self.ice.uses_path(&stream.path),
                 Purpose::Server(task) => self.wants_server_stream(task),
+                #[cfg(feature = "turn-tcp")]
+                Purpose::Relayed { client, connection, bound } => {
+                    self.wants_relayed_stream(client, connection)
+                        && (!bound || self.ice.uses_path(stream.ice_path()))
+                }
             };
-            let waited_for = stream.purpose == Purpose::Accepted && self.now < stream.since + GRACE;
+            let waited_for = is_unproven(stream.purpose) && self.now < stream.since + GRACE;
             let Some(stream) = self.streams.places.get_mut(index) else { return };
             if used {
                 stream.since = self.now;
             } else if !waited_for {
                 stream.state = State::Closing;
+                #[cfg(feature = "turn-tcp")]
+                if let Purpose::Relayed { client, connection, .. } = stream.purpose {
+                    self.relayed_stream_ended(client, connection);
+                }
             }
         }
         self.request_server_streams();
+        #[cfg(feature = "turn-tcp")]
+        self.request_relayed_streams();
         while !self.closing && self.ice.wants_streams(self.now) && !self.streams.is_full() {
-            let tcp = |path: &TransportContext| path.transport_protocol == TransportProtocol::Tcp;
-            let Some((pair, path)) = self.ice.next_blocked(tcp) else { return };
+            #[cfg(feature = "turn-tcp")]
+            let gather = &self.gather;
+            let direct = |path: &TransportContext| {
+                #[cfg(feature = "turn-tcp")]
+                if gather.is_relayed_stream(path) {
+                    return false;
+                }
+                path.transport_protocol == TransportProtocol::Tcp
+            };
+            let Some((pair, path)) = self.ice.next_blocked(direct) else { return };
             let path = TransportContext { local_addr: SocketAddr::new(path.local_addr.ip(), 0), ..path };
             let _ = self.streams.take(self.now, Purpose::Pair(pair), State::Wanted, path);
         }

@@ -104,8 +104,9 @@ impl RTCPeerConnection {
                 Some(Transmit::datagram(path, len))
             }
             TransportProtocol::Tcp | TransportProtocol::Tls => {
-                let len = self.streams.framing(&path)?.write(buf, len).ok()?;
-                Some(Transmit::datagram(path, len))
+                let (framing, way) = self.streams.way(&path)?;
+                let len = framing.write(buf, len).ok()?;
+                Some(Transmit::datagram(TransportContext { dscp: path.dscp, ecn: path.ecn, ..way }, len))
             }
         }
     }

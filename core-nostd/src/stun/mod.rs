@@ -6,7 +6,7 @@ mod credentials;
 mod stream;
 
 #[cfg(feature = "turn")]
-pub use credentials::long_term_key;
+pub use credentials::{long_term_key, long_term_key_sha256, userhash};
 pub use stream::Deframer;
 
 use crate::env::{Instant, Rng};

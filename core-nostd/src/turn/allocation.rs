@@ -31,17 +31,21 @@ const MAX_ROUNDS: u8 = 5;
 
 impl Client {
     /// Asks for an allocation along `path`, from `at` on. `false` when the
-    /// credentials are too long.
+    /// credentials are too long. With `relays` of TCP the path has to be a
+    /// stream: "TCP allocations cannot be obtained using a UDP association
+    /// between client and server" (RFC 6062, Section 4.1).
     pub fn allocate(
         &mut self,
         env: &mut Env<'_>,
         at: Instant,
         path: TransportContext,
+        relays: RequestedTransport,
         username: &[u8],
         password: &[u8],
     ) -> bool {
         self.forget();
         self.path = path;
+        self.relays = relays;
         if !self.login.set(username, password) {
             return false;
         }
@@ -64,7 +68,7 @@ impl Client {
         }
         self.request = None;
         self.event = None;
-        self.peers.clear();
+        self.clear_peers();
     }
 
     /// The path to the server is gone, and the allocation with it.
@@ -83,7 +87,13 @@ impl Client {
         self.relayed = [None; 2];
         self.mapped = None;
         self.event = None;
+        self.clear_peers();
+    }
+
+    fn clear_peers(&mut self) {
         self.peers.clear();
+        #[cfg(feature = "turn-tcp")]
+        self.connections.clear();
     }
 
     fn fail(&mut self, code: Option<u16>) {
@@ -94,7 +104,7 @@ impl Client {
     pub(super) fn lose(&mut self) {
         self.state = State::Idle;
         self.request = None;
-        self.peers.clear();
+        self.clear_peers();
         self.event = Some(Event::Lost);
     }
 
@@ -155,7 +165,7 @@ impl Client {
         out: &mut [u8],
     ) -> Result<usize, ShortBuffer> {
         let mut b = Builder::new(out, Class::Request, Method::ALLOCATE, id)?;
-        let transport = RequestedTransport::UDP.to_attribute();
+        let transport = self.relays.to_attribute();
         b.attribute(AttributeType::REQUESTED_TRANSPORT, &[&transport])?;
         // "to obtain a relayed transport address of each family" from one
         // request; comprehension-optional, so that older servers give IPv4.
@@ -278,7 +288,7 @@ impl Client {
         // "If the response is an error response with 401 ... and the client
         // has already tried" the credentials are wrong.
         let tried = code == error_code::UNAUTHENTICATED && self.login.is_known();
-        !tried && self.rounds <= MAX_ROUNDS && self.login.learn(message)
+        !tried && self.rounds <= MAX_ROUNDS && self.login.learn(self.hashes, message)
     }
 
     fn ask_again(&mut self, env: &mut Env<'_>) {

@@ -38,7 +38,17 @@ impl Client {
         let Ok(message) = Message::parse(datagram) else { return Received::Foreign };
         match message.class {
             Class::Indication if message.method == Method::DATA => self.handle_data(&message),
+            #[cfg(feature = "turn-tcp")]
+            Class::Indication if message.method == Method::CONNECTION_ATTEMPT => {
+                self.handle_attempt(env, &message);
+                Received::Own
+            }
             Class::Success | Class::Error => {
+                #[cfg(feature = "turn-tcp")]
+                if let Some(index) = self.connection_of(&message) {
+                    self.handle_connect(env, index, &message);
+                    return Received::Own;
+                }
                 if self.request.is_some_and(|r| r.id == message.transaction_id) {
                     self.handle_allocation(env, &message);
                 } else if let Some(index) = self.peer_of(&message) {

@@ -8,9 +8,12 @@
 //! | `allocation` | getting, refreshing and giving back an allocation |
 //! | `login` | long-term credentials: realm, nonce, key |
 //! | `peers` | permissions and channels |
+//! | `connections` | streams through the relay (feature `turn-tcp`) |
 //! | `data` | wrapping what goes out, unwrapping what comes in |
 
 mod allocation;
+#[cfg(feature = "turn-tcp")]
+mod connections;
 mod data;
 mod login;
 mod peers;
@@ -18,6 +21,8 @@ mod peers;
 #[cfg(all(test, feature = "rust-crypto"))]
 mod tests;
 
+#[cfg(feature = "turn-tcp")]
+pub use connections::ConnectionNumber;
 pub use data::Received;
 pub use login::{MAX_PASSWORD, MAX_USERNAME};
 pub use peers::Permission;
@@ -26,6 +31,7 @@ use crate::crypto::Hashes;
 use crate::env::{Env, Instant, TransportContext, TransportProtocol};
 use crate::mem::{FixedVec, OutOfMemory};
 use crate::stun::{Schedule, Transaction};
+use crate::wire::turn::RequestedTransport;
 use allocation::State;
 use core::net::{Ipv4Addr, SocketAddr};
 use login::Login;
@@ -39,20 +45,40 @@ pub struct Limits {
     pub allocations: usize,
     /// Peers of each: addresses that have a permission.
     pub peers: usize,
+    /// Streams through each allocation of TCP at a time.
+    #[cfg(feature = "turn-tcp")]
+    pub connections: usize,
 }
 
 impl Limits {
     /// For microcontrollers.
-    pub const TINY: Self = Self { allocations: 1, peers: 8 };
+    pub const TINY: Self = Self {
+        allocations: 1,
+        peers: 8,
+        #[cfg(feature = "turn-tcp")]
+        connections: 0,
+    };
     /// For applications.
-    pub const DEFAULT: Self = Self { allocations: 6, peers: 32 };
+    pub const DEFAULT: Self = Self {
+        allocations: 6,
+        peers: 32,
+        #[cfg(feature = "turn-tcp")]
+        connections: 4,
+    };
     /// For servers with many connections.
-    pub const SERVER: Self = Self { allocations: 1, peers: 16 };
+    pub const SERVER: Self = Self {
+        allocations: 1,
+        peers: 16,
+        #[cfg(feature = "turn-tcp")]
+        connections: 0,
+    };
 
     /// The octets of heap that these limits take.
     pub const fn heap_bytes(&self) -> usize {
-        FixedVec::<Client>::heap_bytes(self.allocations)
-            + self.allocations * FixedVec::<Peer>::heap_bytes(self.peers)
+        let each = FixedVec::<Peer>::heap_bytes(self.peers);
+        #[cfg(feature = "turn-tcp")]
+        let each = each + FixedVec::<connections::Connection>::heap_bytes(self.connections);
+        FixedVec::<Client>::heap_bytes(self.allocations) + self.allocations * each
     }
 }
 
@@ -78,14 +104,19 @@ pub struct Counters {
     pub noise: u64,
     /// Answers that are not protected by the right password.
     pub unauthentic: u64,
-    /// Data from peers without a permission, or on channels that are not bound.
+    /// Data from peers without a permission, or on channels that are not bound;
+    /// and streams that such peers open.
     pub unpermitted: u64,
+    /// Streams that peers open and for which there was no room.
+    pub refused: u64,
 }
 
 /// An allocation on a relay.
 pub struct Client {
     hashes: &'static dyn Hashes,
     path: TransportContext,
+    /// What the relay speaks to peers.
+    relays: RequestedTransport,
     login: Login,
     state: State,
     /// The Allocate or Refresh that waits for its answer.
@@ -100,6 +131,10 @@ pub struct Client {
     mapped: Option<SocketAddr>,
     peers: FixedVec<Peer>,
     next_channel: u16,
+    #[cfg(feature = "turn-tcp")]
+    connections: FixedVec<connections::Connection>,
+    #[cfg(feature = "turn-tcp")]
+    next_connection: u32,
     event: Option<Event>,
     counters: Counters,
 }
@@ -128,6 +163,7 @@ impl Client {
         Ok(Self {
             hashes,
             path: TransportContext::udp(nowhere, nowhere),
+            relays: RequestedTransport::UDP,
             login: Login::default(),
             state: State::Idle,
             request: None,
@@ -139,6 +175,10 @@ impl Client {
             mapped: None,
             peers: FixedVec::new(limits.peers)?,
             next_channel: 0,
+            #[cfg(feature = "turn-tcp")]
+            connections: FixedVec::new(limits.connections)?,
+            #[cfg(feature = "turn-tcp")]
+            next_connection: 0,
             event: None,
             counters: Counters::default(),
         })
@@ -157,6 +197,11 @@ impl Client {
     /// The relayed addresses: of IPv4, of IPv6, or of both.
     pub fn relayed(&self) -> impl Iterator<Item = SocketAddr> + use<> {
         self.relayed.into_iter().flatten()
+    }
+
+    /// What the relay speaks to peers: datagrams, or streams (RFC 6062).
+    pub fn relays(&self) -> TransportProtocol {
+        if self.relays == RequestedTransport::TCP { TransportProtocol::Tcp } else { TransportProtocol::Udp }
     }
 
     /// Our address as the server sees it.
@@ -181,19 +226,27 @@ impl Client {
     /// When to call [`handle_timeout`](Self::handle_timeout) and
     /// [`poll_write`](Self::poll_write).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let peers = self.peers_deadline();
-        [self.allocation_deadline(), peers].into_iter().flatten().min()
+        #[cfg(feature = "turn-tcp")]
+        let connections = self.connections_deadline();
+        #[cfg(not(feature = "turn-tcp"))]
+        let connections = None;
+        [self.allocation_deadline(), self.peers_deadline(), connections].into_iter().flatten().min()
     }
 
     /// Does what is due. Early calls do no harm.
     pub fn handle_timeout(&mut self, env: &mut Env<'_>) {
         self.expire_allocation(env);
         self.expire_peers(env);
+        #[cfg(feature = "turn-tcp")]
+        self.expire_connections(env.now);
     }
 
     /// Writes the next request to the server; returns its length. Call until
     /// `None`.
     pub fn poll_write(&mut self, env: &mut Env<'_>, out: &mut [u8]) -> Option<usize> {
-        self.poll_allocation(env, out).or_else(|| self.poll_peers(env, out))
+        let written = self.poll_allocation(env, out).or_else(|| self.poll_peers(env, out));
+        #[cfg(feature = "turn-tcp")]
+        let written = written.or_else(|| self.poll_connect(env, out));
+        written
     }
 }

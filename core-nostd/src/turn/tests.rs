@@ -1,6 +1,10 @@
 //! A client and a server that says what the test wants it to. What a real one
 //! says is tested against coturn.
 
+#[cfg(feature = "turn-tcp")]
+mod connections;
+mod passwords;
+
 use super::*;
 use crate::crypto::rust_crypto::PROVIDER;
 use crate::env::Rng;
@@ -40,7 +44,11 @@ struct Request {
 
 impl Rig {
     fn new(protocol: TransportProtocol) -> Self {
-        let limits = Limits { allocations: 1, peers: 3 };
+        Self::relaying(protocol, RequestedTransport::UDP)
+    }
+
+    fn relaying(protocol: TransportProtocol, relays: RequestedTransport) -> Self {
+        let limits = Limits { allocations: 1, peers: 3, ..Limits::DEFAULT };
         let mut rng = Rng::new([5; 32]);
         let mut client = Client::new(PROVIDER.hashes, &limits).unwrap();
         let now = Instant::from_millis(1000);
@@ -48,7 +56,7 @@ impl Rig {
             transport_protocol: protocol,
             ..TransportContext::udp(addr("192.0.2.1:1"), addr("198.51.100.1:3478"))
         };
-        assert!(client.allocate(&mut Env::new(now, &mut rng), now, path, b"user", b"pass"));
+        assert!(client.allocate(&mut Env::new(now, &mut rng), now, path, relays, b"user", b"pass"));
         Self { client, rng, now, nonce: b"nonce 1", password: b"pass" }
     }
 
@@ -124,7 +132,11 @@ impl Rig {
 
     /// The usual beginning.
     fn allocated() -> Self {
-        let mut rig = Self::new(TransportProtocol::Udp);
+        Self::new(TransportProtocol::Udp).granted()
+    }
+
+    fn granted(self) -> Self {
+        let mut rig = self;
         let first = rig.request().unwrap();
         assert!(!first.signed && first.method == Method::ALLOCATE);
         rig.refuse(&first, error_code::UNAUTHENTICATED);

@@ -1,6 +1,7 @@
 //! Relays, their permissions and channels.
 
-use super::{Limits, MAX_USERNAME, RelayId, Socket, TurnServer, UserKey};
+use super::users::Key;
+use super::{Limits, MAX_USERNAME, RelayId, Socket, TurnServer};
 use crate::env::{Instant, TransportContext};
 use crate::mem::{FixedVec, Full, OutOfMemory};
 use crate::wire::stun::TransactionId;
@@ -24,16 +25,6 @@ pub(super) struct Allocation {
     pub(super) key: Key,
     permissions: FixedVec<Permission>,
     channels: FixedVec<Channel>,
-}
-
-/// A key, absent from `Debug`.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Key(pub(super) UserKey);
-
-impl core::fmt::Debug for Key {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Key")
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

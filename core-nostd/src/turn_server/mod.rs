@@ -1,10 +1,11 @@
 //! A STUN and TURN server (RFC 8489, RFC 8656): what a developer needs next to
-//! a device or in a test. It is not coturn: UDP relays only, long-term
-//! credentials with SHA-1, no reservations, no mobility, no clusters.
+//! a device or in a test. It is not coturn: UDP relays only, no reservations, no
+//! mobility, no clusters.
 //!
 //! | file | what it is about |
 //! | --- | --- |
-//! | `requests` | who asks, and what is answered |
+//! | `requests` | what is asked and answered |
+//! | `users` | who asks: long-term credentials by MD5 and SHA-256 |
 //! | `allocations` | relays, permissions, channels |
 //! | `data` | what is carried |
 //! | `filter` | which peers may be reached |
@@ -15,11 +16,13 @@ mod data;
 mod filter;
 mod nonce;
 mod requests;
+mod users;
 
 #[cfg(all(test, feature = "rust-crypto"))]
 mod tests;
 
 pub use filter::{Network, NetworkError, PeerFilter};
+pub use users::Users;
 
 use crate::crypto::Hashes;
 use crate::env::{Instant, Rng, Transmit, TransportContext};
@@ -36,21 +39,9 @@ pub const MAX_REALM: usize = 64;
 /// The longest user name, in octets.
 pub const MAX_USERNAME: usize = 128;
 
-/// The key of a user: `MD5(name ":" realm ":" password)` (RFC 8489, Section
+/// The key of a user by MD5: `MD5(name ":" realm ":" password)` (RFC 8489, Section
 /// 9.2.2).
 pub type UserKey = [u8; 16];
-
-/// Who may use the server.
-pub trait Users {
-    /// The key of a user; `None` when there is none of this name.
-    fn key(&self, name: &[u8], realm: &str) -> Option<UserKey>;
-}
-
-impl<F: Fn(&[u8], &str) -> Option<UserKey>> Users for F {
-    fn key(&self, name: &[u8], realm: &str) -> Option<UserKey> {
-        self(name, realm)
-    }
-}
 
 /// How much a server holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +96,11 @@ pub struct Config<'a> {
     pub nonce_lifetime: Duration,
     /// The longest life of an allocation that is not refreshed.
     pub max_lifetime: Duration,
+    /// Whether users may prove themselves by SHA-256 (RFC 8489, Section 9.2):
+    /// clients that can are bound to it, others go on as before. Every user has
+    /// [`Users::key_sha256`] then. A refusal of a stranger becomes 28 octets
+    /// longer by it.
+    pub sha256: bool,
     /// Whether IPv4 relays are given out.
     pub ipv4: bool,
     /// Whether IPv6 relays are given out.
@@ -117,6 +113,7 @@ impl Default for Config<'_> {
             realm: "picortc",
             nonce_lifetime: Duration::from_secs(600),
             max_lifetime: Duration::from_secs(3600),
+            sha256: false,
             ipv4: true,
             ipv6: true,
         }
@@ -286,7 +283,7 @@ impl<U: Users> TurnServer<U> {
             users,
             filter,
             realm: heapless::String::try_from(config.realm).map_err(|_| BuildError::Realm)?,
-            nonces: Nonces { secret: rng.array(), lifetime: config.nonce_lifetime },
+            nonces: Nonces { secret: rng.array(), lifetime: config.nonce_lifetime, cookie: config.sha256 },
             max_lifetime: config.max_lifetime,
             families: [config.ipv4, config.ipv6],
             per_user: limits.allocations_per_user,

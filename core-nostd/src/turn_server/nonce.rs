@@ -2,23 +2,36 @@
 
 use crate::crypto::{HashAlgorithm, Hashes, constant_time_eq};
 use crate::env::{Instant, TransportContext};
+use crate::wire::stun::SecurityFeatures;
 use core::net::IpAddr;
 use core::time::Duration;
 
-/// Characters of a nonce: 96 bits.
-pub(super) const LEN: usize = 16;
+/// Characters of a nonce behind its cookie: 96 bits.
+const LEN: usize = 16;
 
 /// Makes nonces and knows them again: the time, and a MAC over it and the
 /// client's address.
 pub(super) struct Nonces {
     pub(super) secret: [u8; 32],
     pub(super) lifetime: Duration,
+    /// Whether they begin with the cookie of password algorithms.
+    pub(super) cookie: bool,
 }
 
 impl Nonces {
-    /// The nonce of a client at a time. Short, since it goes to strangers.
-    pub(super) fn make(&self, hashes: &dyn Hashes, now: Instant, client: &TransportContext) -> [u8; LEN] {
-        self.at(hashes, (now.as_millis() / 1000) as u32, client)
+    /// The nonce of a client at a time, in two parts. Short, since it goes to
+    /// strangers.
+    pub(super) fn make(
+        &self,
+        hashes: &dyn Hashes,
+        now: Instant,
+        client: &TransportContext,
+    ) -> (&'static [u8], [u8; LEN]) {
+        (self.cookie(), self.at(hashes, (now.as_millis() / 1000) as u32, client))
+    }
+
+    fn cookie(&self) -> &'static [u8] {
+        if self.cookie { SecurityFeatures::PASSWORD_ALGORITHMS_COOKIE } else { &[] }
     }
 
     /// Whether a nonce is this client's and not too old.
@@ -29,6 +42,8 @@ impl Nonces {
         client: &TransportContext,
         nonce: &[u8],
     ) -> bool {
+        // One whose cookie was taken away is nobody's.
+        let Some(nonce) = nonce.strip_prefix(self.cookie()) else { return false };
         let digits = nonce.get(..6).unwrap_or_default();
         let Some(time) = digits.iter().try_fold(0u64, |time, c| Some(time << 6 | u64::from(value(*c)?)))
         else {

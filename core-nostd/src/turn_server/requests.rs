@@ -1,9 +1,9 @@
 //! Requests: who asks, and what is answered.
 
-use super::allocations::{Bound, Key, State};
+use super::allocations::{Bound, State};
 use super::data::{frame, is_channel};
-use super::nonce;
-use super::{MAX_USERNAME, Output, RelayId, Socket, TurnServer, UserKey, Users};
+use super::users::{ALGORITHMS, Key};
+use super::{MAX_USERNAME, Output, RelayId, Socket, TurnServer, Users};
 use crate::env::{Instant, Transmit, TransportContext, TransportProtocol};
 use crate::wire::ShortBuffer;
 use crate::wire::demux::{PacketKind, classify};
@@ -19,10 +19,11 @@ const OPENING: Duration = Duration::from_secs(10);
 
 /// What is understood of the attributes that must be. EVEN-PORT and
 /// RESERVATION-TOKEN are, so that they can be refused by the right number.
-const KNOWN: [AttributeType; 15] = [
+const KNOWN: [AttributeType; 16] = [
     AttributeType::USERNAME,
     AttributeType::MESSAGE_INTEGRITY,
     AttributeType::MESSAGE_INTEGRITY_SHA256,
+    AttributeType::PASSWORD_ALGORITHM,
     AttributeType::REALM,
     AttributeType::NONCE,
     AttributeType::LIFETIME,
@@ -43,11 +44,11 @@ struct Request<'a> {
     message: Message<'a>,
     client: TransportContext,
     user: &'a [u8],
-    key: UserKey,
+    key: Key,
 }
 
 /// A number of an error, by which a request is refused.
-type Refusal = u16;
+pub(super) type Refusal = u16;
 
 impl<U: Users> TurnServer<U> {
     /// Takes in a datagram of a client. What it leads to is built in `out`,
@@ -145,32 +146,14 @@ impl<U: Users> TurnServer<U> {
         let mut b = Builder::new(out, Class::Error, message.method, message.transaction_id)?;
         b.error_code(refused)?;
         if refused != error_code::BAD_REQUEST {
-            let nonce: [u8; nonce::LEN] = self.nonces.make(self.hashes, self.now, &client);
+            let (cookie, nonce) = self.nonces.make(self.hashes, self.now, &client);
             b.attribute(AttributeType::REALM, &[self.realm.as_bytes()])?;
-            b.attribute(AttributeType::NONCE, &[&nonce])?;
+            b.attribute(AttributeType::NONCE, &[cookie, &nonce])?;
+            if self.nonces.cookie {
+                b.attribute(AttributeType::PASSWORD_ALGORITHMS, &[&ALGORITHMS])?;
+            }
         }
         Ok(Some(b.finish()))
-    }
-
-    fn authenticate<'a>(
-        &self,
-        client: &TransportContext,
-        message: &Message<'a>,
-    ) -> Result<(&'a [u8], UserKey), Refusal> {
-        if !message.has(AttributeType::MESSAGE_INTEGRITY)
-            && !message.has(AttributeType::MESSAGE_INTEGRITY_SHA256)
-        {
-            return Err(error_code::UNAUTHENTICATED);
-        }
-        let part = |kind| message.get(kind).ok_or(error_code::BAD_REQUEST);
-        let (user, realm) = (part(AttributeType::USERNAME)?, part(AttributeType::REALM)?);
-        let nonce = part(AttributeType::NONCE)?;
-        if !self.nonces.is_valid(self.hashes, self.now, client, nonce) {
-            return Err(error_code::STALE_NONCE);
-        }
-        let key = self.users.key(user, &self.realm).filter(|_| realm == self.realm.as_bytes());
-        let key = key.filter(|key| message.is_authentic(self.hashes, key));
-        key.map(|key| (user, key)).ok_or(error_code::UNAUTHENTICATED)
     }
 
     fn answer_user(&mut self, request: &Request<'_>, out: &mut [u8]) -> Result<Option<usize>, ShortBuffer> {
@@ -210,7 +193,7 @@ impl<U: Users> TurnServer<U> {
             Ok(None) => {}
             Err(code) => b.error_code(code)?,
         }
-        b.integrity(self.hashes, &request.key)?;
+        request.key.sign(self.hashes, &mut b)?;
         Ok(Some(b.finish()))
     }
 
@@ -224,7 +207,7 @@ impl<U: Users> TurnServer<U> {
         let mut b = Builder::new(out, Class::Error, message.method, message.transaction_id)?;
         b.error_code(error_code::UNKNOWN_ATTRIBUTE)?;
         b.attribute(AttributeType::UNKNOWN_ATTRIBUTES, &[&list])?;
-        b.integrity(self.hashes, &request.key)?;
+        request.key.sign(self.hashes, &mut b)?;
         Ok(b.finish())
     }
 
@@ -269,7 +252,7 @@ impl<U: Users> TurnServer<U> {
         let until = self.now + OPENING;
         let index = self.occupy(&request.client).ok_or(error_code::INSUFFICIENT_CAPACITY)?;
         if let Some(allocation) = self.allocations.get_mut(index) {
-            (allocation.user, allocation.key) = (user, Key(request.key));
+            (allocation.user, allocation.key) = (user, request.key);
             let request = message.transaction_id;
             let socket = Socket { family, even_port: even_port.is_some() };
             allocation.state = State::Opening { socket, request, lifetime, told: false, until };
@@ -306,7 +289,7 @@ impl<U: Users> TurnServer<U> {
                 let key = allocation.key;
                 self.counters.refused += 1;
                 // There is no socket to be closed.
-                let answer = self.refuse_allocation(request, &key.0, out);
+                let answer = self.refuse_allocation(request, &key, out);
                 if let Some(allocation) = self.allocations.get_mut(index) {
                     allocation.state = State::Free;
                     allocation.free();
@@ -322,12 +305,12 @@ impl<U: Users> TurnServer<U> {
     fn refuse_allocation(
         &self,
         request: TransactionId,
-        key: &UserKey,
+        key: &Key,
         out: &mut [u8],
     ) -> Result<Option<usize>, ShortBuffer> {
         let mut b = Builder::new(out, Class::Error, Method::ALLOCATE, request)?;
         b.error_code(error_code::INSUFFICIENT_CAPACITY)?;
-        b.integrity(self.hashes, key)?;
+        key.sign(self.hashes, &mut b)?;
         Ok(Some(b.finish()))
     }
 
@@ -343,7 +326,7 @@ impl<U: Users> TurnServer<U> {
         b.xor_address(AttributeType::XOR_RELAYED_ADDRESS, relay)?;
         lifetime_attribute(&mut b, until - self.now)?;
         b.xor_address(AttributeType::XOR_MAPPED_ADDRESS, allocation.client.peer_addr)?;
-        b.integrity(self.hashes, &allocation.key.0)?;
+        allocation.key.sign(self.hashes, &mut b)?;
         Ok(Some(b.finish()))
     }
 

@@ -1,3 +1,6 @@
+#[cfg(feature = "turn")]
+mod passwords;
+
 use super::*;
 use crate::crypto::rust_crypto::PROVIDER;
 use crate::env::{EcnCodepoint, TransportProtocol};

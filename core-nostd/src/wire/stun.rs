@@ -327,6 +327,84 @@ impl<'a> Message<'a> {
     }
 }
 
+/// How a password becomes a key (RFC 8489, Section 18.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct PasswordAlgorithm(pub u16);
+
+impl PasswordAlgorithm {
+    /// "This algorithm MUST only be used for compatibility with legacy systems."
+    pub const MD5: Self = Self(1);
+    /// SHA-256.
+    pub const SHA256: Self = Self(2);
+
+    /// Its entry in PASSWORD-ALGORITHMS, or the value of PASSWORD-ALGORITHM: it
+    /// has no parameters.
+    pub const fn to_attribute(self) -> [u8; 4] {
+        let [a, b] = self.0.to_be_bytes();
+        [a, b, 0, 0]
+    }
+
+    /// The algorithms of a PASSWORD-ALGORITHMS or a PASSWORD-ALGORITHM without
+    /// parameters, in order; those with are passed over. What is not well formed
+    /// ends the list.
+    pub fn list(value: &[u8]) -> impl Iterator<Item = Self> {
+        let mut r = Reader::new(value);
+        core::iter::from_fn(move || {
+            while !r.is_empty() {
+                let algorithm = Self(r.u16().ok()?);
+                let len = usize::from(r.u16().ok()?);
+                r.take(len.next_multiple_of(4)).ok()?;
+                if len == 0 {
+                    return Some(algorithm);
+                }
+            }
+            None
+        })
+    }
+}
+
+/// What a server says of itself in front of its nonces: the "nonce cookie" (RFC
+/// 8489, Section 9.2), which nobody on the way can take away unnoticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SecurityFeatures {
+    /// It sends PASSWORD-ALGORITHMS.
+    pub password_algorithms: bool,
+    /// It wants USERHASH in place of USERNAME.
+    pub username_anonymity: bool,
+}
+
+impl SecurityFeatures {
+    /// Octets of the cookie.
+    pub const COOKIE_LEN: usize = 13;
+    /// The cookie of a server with PASSWORD-ALGORITHMS: bit 0 of 24, in base64.
+    pub const PASSWORD_ALGORITHMS_COOKIE: &'static [u8; Self::COOKIE_LEN] = b"obMatJos2gAAA";
+
+    /// Those of a nonce; none when it has no cookie.
+    pub fn of_nonce(nonce: &[u8]) -> Self {
+        let first = match nonce.strip_prefix(b"obMatJos2").unwrap_or_default() {
+            // "bit 0 as the most significant bit of the first byte": of the
+            // first of four characters of six bits.
+            [first, b, c, d, ..] if [b, c, d].into_iter().all(|c| base64(*c).is_some()) => base64(*first),
+            _ => None,
+        };
+        let bit = |n: u8| first.is_some_and(|bits| bits << n & 0x20 != 0);
+        Self { password_algorithms: bit(0), username_anonymity: bit(1) }
+    }
+}
+
+fn base64(char: u8) -> Option<u8> {
+    Some(match char {
+        b'A'..=b'Z' => char - b'A',
+        b'a'..=b'z' => char - b'a' + 26,
+        b'0'..=b'9' => char - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    })
+}
+
 /// The local part (before the colon) of the USERNAME of a Binding request:
 /// which of many agents on one socket it is for. Nothing is verified.
 pub fn peek_local_ufrag(datagram: &[u8]) -> Option<&str> {
@@ -571,6 +649,42 @@ mod tests {
             assert_eq!(m.unknown_required(&[]).count(), 4);
             assert_eq!(m.unknown_required(&[AttributeType::USERNAME]).count(), 3);
         }
+    }
+
+    #[test]
+    fn the_cookie_of_a_nonce_tells_what_the_server_can() {
+        let features = |password_algorithms, username_anonymity| SecurityFeatures {
+            password_algorithms,
+            username_anonymity,
+        };
+        for (nonce, want) in [
+            // Of the sample in RFC 8489, Appendix B.1: no bit is set that is
+            // assigned, although it uses both features.
+            (&b"obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA"[..], features(false, false)),
+            (b"obMatJos2gAAA", features(true, false)),
+            (b"obMatJos2QAAAx", features(false, true)),
+            (b"obMatJos2wAAAx", features(true, true)),
+            (b"obMatJos2////x", features(true, true)),
+            (b"obMatJos2gAA", features(false, false)),
+            (b"obMatJos2gAA=", features(false, false)),
+            (b"obMatJos1gAAA", features(false, false)),
+            (b"", features(false, false)),
+        ] {
+            assert_eq!(SecurityFeatures::of_nonce(nonce), want, "{nonce:?}");
+        }
+        let cookie = SecurityFeatures::PASSWORD_ALGORITHMS_COOKIE;
+        assert_eq!(SecurityFeatures::of_nonce(cookie), features(true, false));
+    }
+
+    #[test]
+    fn password_algorithms_are_read_as_far_as_they_go() {
+        let list = |value: &[u8]| PasswordAlgorithm::list(value).map(|a| a.0).collect::<Vec<_>>();
+        assert_eq!(list(&[0, 2, 0, 0, 0, 1, 0, 0]), [2, 1]);
+        assert_eq!(list(&[0, 7, 0, 1, 9, 0, 0, 0, 0, 1, 0, 0]), [1], "one with parameters");
+        assert_eq!(list(&[0, 2, 0, 0, 0, 1]), [2], "cut off");
+        assert_eq!(list(&[0, 2, 0xff, 0xff, 0, 1, 0, 0]), [0; 0], "longer than there is");
+        assert_eq!(list(&[]), [0; 0]);
+        assert_eq!(list(&PasswordAlgorithm::SHA256.to_attribute()), [2]);
     }
 
     #[test]
