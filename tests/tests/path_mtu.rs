@@ -2,7 +2,7 @@
 //! again when the selected pair is another.
 
 use picortc::env::TransportProtocol;
-use picortc::peer::{RTCDataChannelId, RTCDataChannelMessage, RTCEvent, RTCMessage};
+use picortc::peer::{RTCDataChannelId, RTCDataChannelMessage, RTCEvent, RTCMessage, RTCSdpType};
 use picortc_tests::{Pair, Setup, Weather};
 use std::time::Duration;
 
@@ -91,12 +91,49 @@ fn one_end_may_look_for_larger_datagrams_and_the_other_not() {
     for searching in 0..2 {
         let mut setups = [Setup::end(0), Setup::end(1)];
         setups[searching] = ends()[searching].clone();
-        let [a, b] = setups;
+        let [a, mut b] = setups;
+        b.addr = "192.0.2.1:2000";
         let mut pair = Pair::with(weather(65_507), 1, &a, &b);
         let [channel, _] = pair.connect();
-        pair.run(Duration::from_secs(1), |_| false);
+        pair.run(Duration::from_secs(100), |_| false);
         let longest = longest(&mut pair, channel);
-        assert_eq!(longest > 1200, searching == 0, "{longest}");
+        // The other did not say that it takes more than Ethernet carries.
+        let expected = if searching == 0 { 1472 } else { 1200 };
+        assert!(longest <= expected && longest > expected - 30, "{longest}");
+    }
+}
+
+/// Connects ends within one host by hand, with what `edit` makes of the answer,
+/// and says how long their datagrams become.
+fn with_answer(edit: impl Fn(&str, &str) -> String) -> usize {
+    let [a, mut b] = ends();
+    b.addr = "192.0.2.1:2000";
+    let mut pair = Pair::with(weather(65_507), 1, &a, &b);
+    let now = pair.now;
+    let channel = pair.ends[0].pc.create_data_channel(now, "data", Default::default()).unwrap();
+    let offer = pair.ends[0].pc.create_offer(None).unwrap();
+    pair.ends[0].pc.set_local_description(now, RTCSdpType::Offer, &offer.sdp).unwrap();
+    let answer = pair.answer(1, &offer);
+    let edited = edit(&offer.sdp, &answer.sdp);
+    pair.ends[0].pc.set_remote_description(now, RTCSdpType::Answer, &edited).unwrap();
+    pair.run(Duration::from_secs(100), |_| false);
+    longest(&mut pair, channel)
+}
+
+#[test]
+fn a_peer_that_returns_attributes_which_it_does_not_know_asks_for_nothing() {
+    const NAME: &str = "a=picortc-max-datagram-size:";
+    let lines = |sdp: &str| sdp.lines().filter(|l| l.starts_with(NAME)).map(String::from).collect::<Vec<_>>();
+    let long = with_answer(|offer, answer| {
+        assert_eq!((lines(offer).len(), lines(answer).len()), (1, 1));
+        answer.into()
+    });
+    assert!(long > 16_000, "{long}");
+    let returned = with_answer(|offer, answer| answer.replace(&lines(answer)[0], &lines(offer)[0]));
+    let silent = with_answer(|_, answer| answer.replace(&format!("{}\r\n", lines(answer)[0]), ""));
+    let garbage = with_answer(|_, answer| answer.replace(&lines(answer)[0], &format!("{NAME}-1 \u{e4}")));
+    for longest in [returned, silent, garbage] {
+        assert!((1400..=1472).contains(&longest), "{longest}");
     }
 }
 

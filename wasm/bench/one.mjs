@@ -8,13 +8,17 @@ const [library, size, seconds] = [argv[2], Number(argv[3]), Number(argv[4])];
 
 const LIBRARIES = {
   picortc: async () => (await import("picortc")).RTCPeerConnection,
+  // As between machines where only the least is known of the path.
+  "picortc-1200": async () => (await import("picortc")).RTCPeerConnection,
   wrtc: async () => (await import("@roamhq/wrtc")).default.RTCPeerConnection,
   "node-datachannel": async () => (await import("node-datachannel/polyfill")).RTCPeerConnection,
   werift: async () => (await import("werift")).RTCPeerConnection,
 };
 
 const RTCPeerConnection = await LIBRARIES[library]();
-const [a, b] = [new RTCPeerConnection({}), new RTCPeerConnection({})];
+const ours = library.startsWith("picortc");
+const more = library === "picortc-1200" ? [{ maxMtu: 1200 }] : [];
+const [a, b] = [new RTCPeerConnection({}, ...more), new RTCPeerConnection({}, ...more)];
 
 function gathered(pc) {
   if (pc.iceGatheringState === "complete") return Promise.resolve();
@@ -75,5 +79,6 @@ await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 const { user, system } = cpuUsage(from);
 const [bits, wall, cpu] = [(received - before) * 8e-6, (performance.now() - at) / 1000, (user + system) * 1e-6];
 stop = true;
-console.log(JSON.stringify({ library, size, wall: bits / wall, cpu: bits / cpu }));
+const packet = ours ? [...(await a.getStats()).values()].find(({ type }) => type === "sctp-transport").mtu : null;
+console.log(JSON.stringify({ library, size, wall: bits / wall, cpu: bits / cpu, packet }));
 process.exit(0);

@@ -90,12 +90,15 @@ export class RTCPeerConnection extends EventTarget {
   constructor(configuration: RTCConfiguration | null = {}, options: PeerConnectionOptions = {}) {
     super();
     this.#configuration = checkConfiguration(configuration, null);
-    const { transport, ...core } = options ?? {};
+    const { transport: chosen, ...core } = options ?? {};
+    const transport = chosen ?? defaultTransport();
     this.#maxChannels = core.channels ?? CHANNELS;
     const certificate = this.#configuration.certificates[0];
-    const given: Options = { channels: this.#maxChannels, includeLoopback: true, ...core, ...serving(this.#configuration) };
+    const given: Options = {
+      channels: this.#maxChannels, includeLoopback: true, ...datagrams(transport, core), ...core, ...serving(this.#configuration),
+    };
     if (certificate) given.certificate = certificate[NATIVE];
-    this.#engine = new Engine(given, transport ?? defaultTransport(), {
+    this.#engine = new Engine(given, transport, {
       event: (event) => this.#handle(event),
       message: (message) => this.#receive(message),
       flush: () => this.#flush(),
@@ -613,6 +616,13 @@ defineHandlers(RTCPeerConnection.prototype, [
   "icegatheringstatechange", "connectionstatechange", "datachannel", "track",
 ]);
 expose(RTCPeerConnection, "RTCPeerConnection");
+
+/** How long datagrams may become, as far as the options do not say. */
+function datagrams({ maxMtu, maxMtuWithinHost }: TransportFactory, { limits = "default", mtu, maxMtu: told }: Options): Options {
+  // Smaller limits have smaller buffers, on purpose, and who said anything of it meant it.
+  if (maxMtu === undefined || mtu !== undefined || told !== undefined) return {};
+  return { maxMtu, maxMtuWithinHost: limits === "default" ? (maxMtuWithinHost ?? maxMtu) : maxMtu };
+}
 
 /** What of a configuration the core goes by. */
 function serving({ iceServers, iceTransportPolicy, iceCandidatePoolSize }: Configuration) {

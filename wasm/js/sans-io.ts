@@ -40,6 +40,14 @@ export interface Options {
   maxMessageSize?: number;
   /** The largest datagram to send, in octets (default 1200). */
   mtu?: number;
+  /**
+   * The largest datagram where path MTU discovery has shown that the path
+   * carries it; none is sought when this is `mtu` or less, as without I/O it is
+   * by default.
+   */
+  maxMtu?: number;
+  /** The same where the peer has one of the addresses that were added, or a loopback address. */
+  maxMtuWithinHost?: number;
   /** Whether loopback addresses become candidates. */
   includeLoopback?: boolean;
   /** Whether to be an ICE-lite agent: for servers on public addresses. */
@@ -161,6 +169,7 @@ function setup(options: Options): glue.Setup {
   }
   if (options.maxMessageSize !== undefined) setup.set_max_message_size(options.maxMessageSize);
   if (options.mtu !== undefined) setup.set_mtu(options.mtu);
+  setup.set_max_mtu(options.maxMtu ?? 0, options.maxMtuWithinHost ?? options.maxMtu ?? 0);
   if (options.includeLoopback !== undefined) setup.set_include_loopback(options.includeLoopback);
   if (options.iceLite !== undefined) setup.set_ice_lite(options.iceLite);
   if (options.certificate) setup.add_certificate(options.certificate);

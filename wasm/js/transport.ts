@@ -71,8 +71,14 @@ export interface Transport {
   close(): void;
 }
 
-/** Makes the transport of a connection. */
-export type TransportFactory = () => Transport;
+/** Makes the transport of a connection, and says what its datagrams may have. */
+export interface TransportFactory {
+  (): Transport;
+  /** The largest datagram to try, in octets: see `Options.maxMtu`. */
+  readonly maxMtu?: number;
+  /** The same to an address of this machine. */
+  readonly maxMtuWithinHost?: number;
+}
 
 let standard: TransportFactory | null = null;
 

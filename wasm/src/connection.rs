@@ -11,7 +11,7 @@ use picortc::peer::{
 };
 use wasm_bindgen::prelude::*;
 
-/// The longest datagram that is taken in.
+/// The longest datagram that is taken in, or the longest that is sent.
 const MAX_DATAGRAM: usize = 2048;
 /// Words of `info`.
 const INFO: usize = 8;
@@ -43,7 +43,7 @@ impl Connection {
     /// `TypeError` and `OperationError`.
     #[wasm_bindgen(constructor)]
     pub fn new(now: f64, seed: &[u8], setup: &Setup) -> Result<Connection, JsValue> {
-        let size = setup.mtu().max(MAX_DATAGRAM);
+        let size = setup.largest_datagram().max(MAX_DATAGRAM);
         Ok(Self {
             pc: setup.build(now, seed)?,
             incoming: vec![0; size].into_boxed_slice(),

@@ -140,6 +140,13 @@ impl Setup {
         self.settings.mtu = mtu;
     }
 
+    /// The largest datagram where the path is seen to carry it, and to a peer
+    /// on this machine, in octets; 0 is for none larger than `mtu`.
+    pub fn set_max_mtu(&mut self, max: usize, within_host: usize) {
+        self.settings.max_mtu = max;
+        self.settings.max_mtu_within_host = within_host;
+    }
+
     /// Whether loopback addresses become candidates.
     pub fn set_include_loopback(&mut self, include: bool) {
         self.settings.include_loopback_candidate = include;
@@ -178,8 +185,9 @@ impl Setup {
 }
 
 impl Setup {
-    pub(crate) fn mtu(&self) -> usize {
-        self.settings.mtu
+    /// The largest datagram that is ever sent.
+    pub(crate) fn largest_datagram(&self) -> usize {
+        self.settings.mtu.max(self.settings.max_mtu).max(self.settings.max_mtu_within_host)
     }
 
     pub(crate) fn build(&self, now: f64, seed: &[u8]) -> Result<RTCPeerConnection, JsValue> {

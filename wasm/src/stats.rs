@@ -7,7 +7,8 @@ use core::fmt::{self, Write};
 use core::net::SocketAddr;
 use core::time::Duration;
 use picortc::ice::PairState;
-use picortc::peer::{RTCCertificateStats, RTCStatsReport, RTCTransportStats};
+use picortc::peer::{RTCCertificateStats, RTCSctpTransportState, RTCStatsReport, RTCTransportStats};
+use picortc::sctp::Stats;
 use wasm_bindgen::prelude::*;
 
 /// Writes one JSON object.
@@ -142,6 +143,9 @@ impl Connection {
         candidates(&mut out, &report, &pairs.remotes, self.pc.local_ufrag());
         let remote = report.remote_certificate();
         self.transport(&mut out, &transport, pairs, remote.is_some());
+        if self.pc.sctp_transport_state() == RTCSctpTransportState::Connected {
+            sctp(&mut out, &transport.sctp);
+        }
         certificate(&mut out, "CFL", report.local_certificate());
         if let Some(remote) = remote {
             certificate(&mut out, "CFR", remote);
@@ -189,6 +193,17 @@ impl Connection {
             .optional_text("selectedCandidatePairId", pairs.selected)
             .end();
     }
+}
+
+/// RTCSctpTransportStats of the W3C's provisional statistics.
+fn sctp(out: &mut String, sctp: &Stats) {
+    Object::new(out, "sctp-transport", &"S0")
+        .text("transportId", "T0")
+        .optional("smoothedRoundTripTime", sctp.round_trip.map(Seconds))
+        .value("congestionWindow", sctp.congestion_window)
+        .value("receiverWindow", sctp.peer_window)
+        .value("mtu", sctp.max_packet)
+        .end();
 }
 
 fn candidate_pairs(out: &mut String, report: &RTCStatsReport<'_>, transport: &RTCTransportStats) -> Pairs {

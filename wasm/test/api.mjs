@@ -217,6 +217,43 @@ await test("statistics of connected ends", async () => {
   b.close();
 });
 
+await test("datagrams grow where the path is seen to carry them, and as far as the options say", async () => {
+  const packets = async (options, other = options) => {
+    const ends = [options, other].map((each) => new RTCPeerConnection({}, each));
+    const [a, b] = ends;
+    const got = [];
+    const all = new Promise((resolve) => b.addEventListener("datachannel", ({ channel }) => {
+      channel.addEventListener("message", ({ data }) => got.push(data.byteLength) === 20 && resolve());
+    }));
+    const channel = a.createDataChannel("main");
+    const open = new Promise((resolve) => channel.addEventListener("open", resolve));
+    for (const [from, to] of [[a, b], [b, a]]) {
+      from.addEventListener("icecandidate", ({ candidate }) => to.addIceCandidate(candidate).catch(() => {}));
+    }
+    await a.setLocalDescription();
+    await b.setRemoteDescription(a.localDescription);
+    await b.setLocalDescription();
+    await a.setRemoteDescription(b.localDescription);
+    await open;
+    const size = async () => [...(await a.getStats()).values()].find(({ type }) => type === "sctp-transport").mtu;
+    // Two probes and their answers, or none.
+    for (let i = 0; i < 100 && (await size()) < 1200 && !("mtu" in options); i += 1) await soon();
+    for (let i = 0; i < 20; i += 1) channel.send(new Uint8Array(100_000));
+    await all;
+    assert.ok(got.every((length) => length === 100_000));
+    const seen = await size();
+    for (const end of ends) end.close();
+    return seen;
+  };
+  const [long, ethernet, short] = [16_336, 1452, 1200];
+  // What DTLS takes of a datagram, and what is less than one chunk's alignment.
+  const within = (seen, datagram) => assert.ok(seen <= datagram - 22 && seen > datagram - 64, `${seen} of ${datagram}`);
+  within(await packets({}), long);
+  within(await packets({ maxMtu: 1452 }), ethernet);
+  within(await packets({ limits: "server", maxMessageSize: 100_000, sendBuffer: 300_000, receiveBuffer: 300_000 }), ethernet);
+  within(await packets({ mtu: 1200 }), short);
+});
+
 await test("whether candidates can trickle is said by the peer, also of media alone", async () => {
   for (const [line, can] of [["a=ice-options:trickle\r\n", true], ["a=ice-options:ice2 trickle\r\n", true], ["a=ice-options:ice2\r\n", false], ["", false]]) {
     const pc = new RTCPeerConnection();

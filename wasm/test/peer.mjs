@@ -30,6 +30,8 @@ function watch(pc) {
 async function finish(pc, main) {
   if (flags.has("--battery")) {
     await battery(pc, main, say);
+    const stats = [...(await pc.getStats()).values()];
+    say({ packet: stats.find(({ type }) => type === "sctp-transport").mtu });
     pc.close();
     say({ done: true });
     setTimeout(() => process.exit(0), 100);

@@ -37,7 +37,8 @@ async function outcome(program) {
   if (failed.length > 0) throw new Error(failed.map(({ fail, why }) => `${fail}: ${why}`).join("; "));
   const passed = said.filter((line) => line.ok);
   if (passed.length === 0) throw new Error("the battery has not run");
-  return `${passed.length} cases`;
+  const packet = said.find((line) => line.packet)?.packet;
+  return `${passed.length} cases${packet ? `, packets of up to ${packet} octets` : ""}`;
 }
 
 async function withAll(programs, run) {

@@ -176,6 +176,10 @@ pub struct SettingEngine {
     /// for a link is carried, too, and at a cost: sockets should set the DF bit
     /// or this should fit the link. Streams and relays keep `mtu`.
     ///
+    /// Peers take in 1,472 octets; larger datagrams are for those whose
+    /// description says that they take them, as ours does when this or the next
+    /// is larger (`a=picortc-max-datagram-size`).
+    ///
     /// [`poll_write`](crate::peer::RTCPeerConnection::poll_write) is to be given
     /// as many octets.
     #[cfg(feature = "path-mtu")]

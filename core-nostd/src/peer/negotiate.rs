@@ -124,6 +124,8 @@ macro_rules! local {
             #[cfg(feature = "snap")]
             sctp_init: $pc.signalled_init(),
             max_message_size: $pc.max_message_size,
+            #[cfg(feature = "path-mtu")]
+            max_datagram_size: $pc.told_datagram_size(),
         }
     }};
 }

@@ -13,6 +13,11 @@ use crate::wire::turn::RFC4571_HEADER_LEN;
 /// padding.
 const RELAY_OVERHEAD: usize = 48 + 3;
 
+/// What every peer takes in that runs over Ethernet: longer datagrams are for
+/// peers whose description asks for them.
+#[cfg(feature = "path-mtu")]
+const UNTOLD_DATAGRAM: usize = 1500 - 20 - 8;
+
 impl RTCPeerConnection {
     /// Octets to leave free in front of a datagram along `path`; `None` when
     /// nothing can be sent along it now.
@@ -48,6 +53,12 @@ impl RTCPeerConnection {
         self.mtu
     }
 
+    /// The largest datagram that is taken in, when it is worth telling.
+    #[cfg(feature = "path-mtu")]
+    pub(super) fn told_datagram_size(&self) -> Option<usize> {
+        Some(self.largest_datagram()).filter(|&octets| octets > UNTOLD_DATAGRAM)
+    }
+
     /// Tells SCTP of the selected path when it is another one: how long packets
     /// may be is to be found out anew. Cheap when discovery is off.
     #[cfg(feature = "path-mtu")]
@@ -68,6 +79,10 @@ impl RTCPeerConnection {
             // path yet.
             _ => 0,
         };
+        // A probe must do no harm: libwebrtc gives a connection up for a record
+        // that is longer than its buffer of 2,048 octets.
+        let told = self.jsep.remote().and_then(|remote| remote.max_datagram_size());
+        let most = most.min(told.unwrap_or(0).max(UNTOLD_DATAGRAM));
         let (head, tail) = self.dtls.overhead();
         let overhead = head + tail + self.way_overhead().max(way.unwrap_or(0));
         let env = &mut Env::new(self.now, &mut self.rng);

@@ -184,7 +184,8 @@ impl Association {
     /// Builds the probe that is due: "an SCTP common header followed by a
     /// HEARTBEAT chunk and a PAD chunk" (RFC 8899, Section 6.2.1.2).
     pub(super) fn poll_path_probe(&mut self, env: &mut Env<'_>, out: &mut [u8]) -> Option<usize> {
-        if !self.discovery.due || !self.is_up() {
+        // Before COOKIE ACK the peer takes no HEARTBEAT.
+        if !self.discovery.due || !self.is_up() || self.due.cookie_ack {
             return None;
         }
         let (size, nonce) = (self.discovery.size, self.discovery.nonce);

@@ -22,9 +22,15 @@ interface Bound {
   socket: Socket;
 }
 
+// Node cannot set the DF bit. Linux sets it on what fits the interface, which
+// this does on Ethernet behind IPv6 and UDP: 1500 - 40 - 8.
+const ETHERNET = 1452;
+// The smallest loopback is that of macOS, with 16,384 octets.
+const LOOPBACK = 16_384 - 40 - 8;
+
 /** A transport over UDP sockets, one for each address. */
 export function dgram(options: DgramOptions = {}): TransportFactory {
-  return () => new DgramTransport(options);
+  return Object.assign(() => new DgramTransport(options), { maxMtu: ETHERNET, maxMtuWithinHost: LOOPBACK });
 }
 
 class DgramTransport implements Transport {

@@ -40,7 +40,16 @@ pub struct Local<'a, C> {
     pub sctp_init: Option<SignalledInit>,
     /// The largest message that we accept, in octets; 0 is any.
     pub max_message_size: usize,
+    /// The largest datagram that we take in, when the peer is to know.
+    #[cfg(feature = "path-mtu")]
+    pub max_datagram_size: Option<usize>,
 }
+
+/// How large a datagram an agent takes in, and the agent's `ice-ufrag`: an
+/// attribute of ours, which no one else needs to know. Peers exist that return
+/// attributes which they do not know; theirs has another's `ice-ufrag`.
+#[cfg(feature = "path-mtu")]
+pub(super) const MAX_DATAGRAM_SIZE: &str = "picortc-max-datagram-size";
 
 /// A session description about to be written: refused sections in their
 /// places, and the data section.
@@ -268,6 +277,10 @@ impl<C: IntoIterator<Item: Display> + Clone> Draft<'_, '_, C> {
         #[cfg(feature = "snap")]
         if let (Some(init), false) = (local.sctp_init, legacy) {
             w.attribute("sctp-init", init)?;
+        }
+        #[cfg(feature = "path-mtu")]
+        if let Some(octets) = local.max_datagram_size {
+            w.attribute(MAX_DATAGRAM_SIZE, format_args!("{octets} {}", local.ufrag))?;
         }
         candidates(w, local)
     }

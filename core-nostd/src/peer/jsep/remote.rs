@@ -1,3 +1,5 @@
+#[cfg(feature = "path-mtu")]
+use super::create::MAX_DATAGRAM_SIZE;
 use super::error::{Error, Problem, content};
 use super::types::{IceChange, RTCSdpType};
 #[cfg(feature = "snap")]
@@ -131,6 +133,13 @@ impl<'a> Remote<'a> {
             Ok(size) => usize::try_from(size).unwrap_or(usize::MAX),
             Err(_) => 64 * 1024,
         }
+    }
+
+    /// The largest datagram that the peer takes in, in octets, if it says so.
+    #[cfg(feature = "path-mtu")]
+    pub fn max_datagram_size(&self) -> Option<usize> {
+        let (octets, ufrag) = self.own.attribute(MAX_DATAGRAM_SIZE)?.value.trim().split_once(' ')?;
+        if ufrag == self.ufrag() { octets.parse().ok() } else { None }
     }
 
     /// `sctp-init`: the peer's INIT (draft-hancke-tsvwg-snap).

@@ -63,6 +63,19 @@ fn a_path_that_carries_all_is_known_after_two_round_trips() {
 }
 
 #[test]
+fn no_probe_overtakes_the_end_of_the_handshake() {
+    for end in 0..2 {
+        let mut pair = Pair::new();
+        for of in 0..2 {
+            pair.ends[of].set_path(&mut Env::new(pair.now, &mut pair.rng), BASE, MOST);
+        }
+        pair.connect_end(end);
+        let known = |p: &Pair| p.ends.iter().all(|e| e.stats().max_packet == MOST);
+        assert!(pair.run_until(Duration::from_millis(500), known), "end {end} connects");
+    }
+}
+
+#[test]
 fn no_chunk_is_longer_than_the_base_size_takes() {
     let mut pair = searching(usize::MAX);
     fill(&mut pair, 60_000);

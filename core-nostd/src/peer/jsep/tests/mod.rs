@@ -31,6 +31,8 @@ pub(super) fn local() -> Mine {
         #[cfg(feature = "snap")]
         sctp_init: None,
         max_message_size: 65535,
+        #[cfg(feature = "path-mtu")]
+        max_datagram_size: None,
     }
 }
 
