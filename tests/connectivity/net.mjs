@@ -187,6 +187,11 @@ export class Net {
     this.rules(space, `table inet cut { chain cut { type filter hook input priority 0; ${rule}; }\n}`);
   }
 
+  // And from now on it does again.
+  mend(space) {
+    this.in(space, "nft", "delete", "table", "inet", "cut");
+  }
+
   // Loses so many of a hundred datagrams that come to a host.
   lose(space, percent) {
     const rule = `meta l4proto udp numgen random mod 100 < ${percent} drop`;

@@ -189,12 +189,49 @@ const browserTcp = {
   },
 };
 
+// Two firewalls that let nothing in but answers, and no UDP: each end opens the
+// stream from the port that it has told, and the two meet.
+const simultaneous = {
+  name: "simultaneous-open",
+  async run(rig, undo) {
+    const { net } = network(undo);
+    const hosts = [net.open("a", 21), net.open("b", 31)];
+    for (const host of hosts) net.firewall(host);
+    const options = { args: ["--no-udp", "--tcp", "--tcp-so"] };
+    const result = await transfer(rig, undo, hosts, [options, options], { octets: 16 * 1_048_576 });
+    return `16 MiB whole, ${describe(result)}`;
+  },
+};
+
+// The direct way is shut while they connect, through a relay, and opens under the
+// transfer: with renomination they go over to it.
+const renominations = [true, false].map((asked) => ({
+  name: `renomination/${asked ? "by-both" : "by-one"}`,
+  async run(rig, undo) {
+    const { net, servers } = network(undo);
+    await coturn(rig, undo, servers);
+    const hosts = [net.open("a", 21), net.open("b", 31)];
+    net.limit(hosts[0], 40, ["wan"]);
+    hosts.forEach((host, i) => net.cut(host.space, hosts[1 - i].address));
+    const options = [true, asked].map((yes) => ({ servers: [UDP], args: yes ? ["--renomination"] : [] }));
+    const happens = () => hosts.forEach((host) => net.mend(host.space));
+    const result = await transfer(rig, undo, hosts, options, { octets: 16 * 1_048_576, happens });
+    expect(isRelayed(result), describe(result));
+    const { local, remote } = await result.ends[0].do("path");
+    const relayed = [local, remote].some((end) => end.startsWith(`${SERVER}:`));
+    expect(relayed !== asked, `${local} to ${remote}`);
+    return `${describe(result)}, then ${relayed ? "as before" : "direct"}; whole, ${result.gap} ms without a message`;
+  },
+}));
+
 const others = [
   ...roams,
   ...answering,
   ...unblocked,
   ...throughTcp,
   browserTcp,
+  simultaneous,
+  ...renominations,
   {
     // The direct way is cut once it is in use; what is left is a relay.
     name: "path-dies",

@@ -69,7 +69,8 @@ impl Streams {
             RTCStreamPeer::Addr(addr) => (addr.ip().to_string(), addr.port()),
             RTCStreamPeer::Name(name, port) => (name.to_string(), port),
         };
-        let (protocol, local_ip) = (request.protocol, request.local_ip);
+        let protocol = request.protocol;
+        let from = request.local_ip.map(|ip| SocketAddr::new(ip, request.local_port.unwrap_or(0)));
         let (news, tls) = (self.news.clone(), self.tls.clone());
         let (to, backlog) = channel(BACKLOG);
         // The writer is handed over with the news, by way of a map of ours: it
@@ -77,7 +78,7 @@ impl Streams {
         self.open.insert(request_key(owner, id), to);
         tokio::spawn(async move {
             let opened = tokio::time::timeout(PATIENCE, async {
-                let stream = connect(&host, port, local_ip).await?;
+                let stream = connect(&host, port, from).await?;
                 stream.set_nodelay(true)?;
                 let addrs = (stream.local_addr()?, stream.peer_addr()?);
                 let name = ServerName::try_from(host).map_err(io::Error::other)?;
@@ -190,12 +191,23 @@ fn request_key(owner: u64, id: RTCStreamId) -> Key {
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-async fn connect(host: &str, port: u16, local_ip: Option<std::net::IpAddr>) -> io::Result<TcpStream> {
+/// Lets a listener and streams have one port, for simultaneous open.
+pub(crate) fn share_port(socket: &TcpSocket) -> io::Result<()> {
+    socket.set_reuseaddr(true)?;
+    #[cfg(unix)]
+    socket.set_reuseport(true)?;
+    Ok(())
+}
+
+async fn connect(host: &str, port: u16, from: Option<SocketAddr>) -> io::Result<TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for addr in tokio::net::lookup_host((host, port)).await? {
         let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(ip) = local_ip.filter(|ip| ip.is_ipv4() == addr.is_ipv4()) {
-            socket.bind(SocketAddr::new(ip, 0))?;
+        if let Some(from) = from.filter(|from| from.is_ipv4() == addr.is_ipv4()) {
+            if from.port() != 0 {
+                share_port(&socket)?;
+            }
+            socket.bind(from)?;
         }
         match socket.connect(addr).await {
             Ok(stream) => return Ok(stream),

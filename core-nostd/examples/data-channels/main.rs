@@ -22,7 +22,7 @@ use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 use streams::Streams;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 
 /// Data channels with browsers.
@@ -85,6 +85,10 @@ struct Options {
     /// Listen for ICE over TCP on the address for UDP too.
     #[arg(long)]
     tcp: bool,
+    /// Open streams from the listener's port too, by both ends at once, where the
+    /// other end does the same (simultaneous open).
+    #[arg(long, requires = "tcp")]
+    tcp_so: bool,
     /// No UDP at all, with --tcp or --relay-only.
     #[arg(long)]
     no_udp: bool,
@@ -130,7 +134,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let local = socket.local_addr()?;
     if options.tcp {
-        let listener = TcpListener::bind(local).await.map_err(|e| format!("cannot bind TCP {local}: {e}"))?;
+        let listener = listen(local, options.tcp_so).map_err(|e| format!("cannot bind TCP {local}: {e}"))?;
         tokio::spawn(accept::accept(listener, commands.clone()));
     }
     let streams = Streams::new(options.tls_ca.as_deref())?;
@@ -148,6 +152,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     hub.close().await;
     Ok(ended?)
+}
+
+/// Listens for streams, on a port of its own or on a shared one.
+fn listen(local: SocketAddr, shared: bool) -> std::io::Result<TcpListener> {
+    let socket = if local.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if shared {
+        streams::share_port(&socket)?;
+    }
+    socket.bind(local)?;
+    socket.listen(64)
 }
 
 /// The address of the interface by which the Internet is reached, or loopback.

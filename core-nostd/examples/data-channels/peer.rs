@@ -70,6 +70,7 @@ impl Peer {
             dtls_min_version,
             dtls_max_version,
             turn_tcp_allocations: options.tcp_relay,
+            ice_tcp_simultaneous_open: options.tcp_so,
             ice_renomination: options.renomination,
             dscp: options.dscp,
             ecn: match options.ecn.as_str() {

@@ -225,7 +225,8 @@ impl Agent {
     /// Tells of an address of ours. With UDP a socket is bound to it. With TCP
     /// a listener is, and there is a passive candidate; port 0 (or 9) says that
     /// nothing listens. In both cases streams can be opened from it, and there
-    /// is an active candidate (RFC 6544). `external` is the address that a 1:1
+    /// is an active candidate (RFC 6544); with [`Config::simultaneous_open`] they
+    /// can be opened from the listener's port too. `external` is the address that a 1:1
     /// NAT maps it to, which the peer is told instead. `false` when there is no
     /// room for it.
     pub fn add_local_address(
@@ -245,7 +246,11 @@ impl Agent {
                     let at = |ip| SocketAddr::new(ip, DISCARD_PORT);
                     let active = self.config.lite
                         || self.add_host(at(public.ip()), at(addr.ip()), Some(TcpType::Active));
-                    passive && active
+                    let both = !listens
+                        || self.config.lite
+                        || !self.config.simultaneous_open
+                        || self.add_host(public, addr, Some(TcpType::SimultaneousOpen));
+                    passive && active && both
                 }
                 // Towards servers only.
                 TransportProtocol::Tls => false,
@@ -513,11 +518,11 @@ impl Agent {
     }
 
     pub(super) fn push_remote(&mut self, env: &mut Env<'_>, remote: RemoteCandidate) {
-        if let Some(known) = self
-            .remotes
-            .iter_mut()
-            .find(|r| r.addr == remote.addr && r.tcp_type.is_some() == remote.tcp_type.is_some())
-        {
+        if let Some(known) = self.remotes.iter_mut().find(|r| {
+            let learnt =
+                r.kind == CandidateType::PeerReflexive && r.tcp_type.is_some() == remote.tcp_type.is_some();
+            r.addr == remote.addr && (learnt || r.tcp_type == remote.tcp_type)
+        }) {
             // The signalled candidate that a check has run ahead of.
             if known.kind == CandidateType::PeerReflexive {
                 *known = remote;
@@ -637,7 +642,12 @@ pub(super) fn path(
     match (local.tcp_type, remote.tcp_type) {
         (None, None) if local.kind == CandidateType::Relayed => Some((path, Readiness::Blocked)),
         (None, None) => Some((path, Readiness::Ready)),
-        (Some(TcpType::Active), Some(TcpType::Passive)) => Some((path, Readiness::Blocked)),
+        // "active candidates are always paired with passive, and S-O candidates
+        // with each other" (RFC 6544, Section 3).
+        (Some(TcpType::Active), Some(TcpType::Passive))
+        | (Some(TcpType::SimultaneousOpen), Some(TcpType::SimultaneousOpen)) => {
+            Some((path, Readiness::Blocked))
+        }
         // Who is passive waits.
         _ => None,
     }

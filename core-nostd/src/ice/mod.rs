@@ -85,6 +85,9 @@ pub struct Config {
     /// Whether a nomination may be followed by another, with a peer that
     /// announces it too (draft-thatcher-ice-renomination).
     pub renomination: bool,
+    /// Whether streams are opened from the port that listens, too, by both ends
+    /// at once (RFC 6544's simultaneous open).
+    pub simultaneous_open: bool,
     /// Whether there may be relayed candidates of TCP, for which it has to be
     /// known where the peer's streams come from.
     #[cfg(feature = "turn-tcp")]
@@ -113,6 +116,7 @@ impl Default for Config {
             relay_only: false,
             hide_host_addresses: false,
             renomination: false,
+            simultaneous_open: false,
             #[cfg(feature = "turn-tcp")]
             relays_tcp: false,
             pacing: Duration::from_millis(50),

@@ -72,7 +72,9 @@ pub(super) struct Pair {
     pub(super) generation: u8,
     pub(super) state: PairState,
     pub(super) readiness: Readiness,
-    /// How often a stream for it came to nothing.
+    /// Whether both ends open the stream.
+    pub(super) simultaneous: bool,
+    /// How often a stream for it that came to nothing is tried again.
     pub(super) stream_tries: u8,
     pub(super) check: Option<Transaction>,
     /// Whether the check in progress began with us controlling.
@@ -172,6 +174,17 @@ fn local_preference(base: SocketAddr, index: usize) -> u32 {
     class - (index.min(0xff) as u32)
 }
 
+/// How often a stream that wants patience is tried again.
+const STREAM_TRIES: u8 = 5;
+
+/// Whether a stream that comes to nothing may do better later. A relay takes in
+/// streams from whom its owner has let through, and the owner may not have heard
+/// of us yet: it has to get our answer first. Of two ends that open at once one
+/// is earlier.
+fn is_patient(local: &LocalCandidate, remote: &RemoteCandidate) -> bool {
+    remote.kind == CandidateType::Relayed || local.tcp_type == Some(TcpType::SimultaneousOpen)
+}
+
 impl Agent {
     /// Forms the pairs that are not there yet.
     pub(super) fn pair_all(&mut self, env: &mut Env<'_>) {
@@ -236,7 +249,8 @@ impl Agent {
             generation,
             state: if frozen { PairState::Frozen } else { PairState::Waiting },
             readiness,
-            stream_tries: 0,
+            simultaneous: local.tcp_type == Some(TcpType::SimultaneousOpen),
+            stream_tries: if is_patient(local, remote) { STREAM_TRIES } else { 0 },
             check: None,
             check_controlling: false,
             nominating: false,

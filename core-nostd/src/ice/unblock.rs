@@ -5,21 +5,16 @@ use super::candidates::is_tcp;
 use super::pairs::{PairId, PairState, Readiness};
 use super::{Agent, Pair};
 use crate::env::{Env, Instant, TransportContext};
-use crate::wire::candidate::CandidateType;
 use core::time::Duration;
 
 /// While there is no path, streams that fail are tried again so often.
 const STREAM_RETRY: Duration = Duration::from_secs(1);
-/// And how many times at most one to a relay is.
-const RELAY_TRIES: u8 = 5;
 
 impl Pair {
-    /// A relay takes in streams from whom its owner has let through, and the
-    /// owner may not have heard of us yet: it has to get our answer first.
     fn is_worth_another_try(&mut self) -> bool {
-        let relayed = self.remote_kind == CandidateType::Relayed;
-        self.stream_tries = self.stream_tries.saturating_add(u8::from(relayed));
-        (1..=RELAY_TRIES).contains(&self.stream_tries)
+        let left = self.stream_tries;
+        self.stream_tries = left.saturating_sub(1);
+        left > 0
     }
 }
 
@@ -76,6 +71,12 @@ impl Agent {
         self.pairs.iter().filter(|p| p.readiness == Readiness::Asked && p.is_active()).map(|p| (p.id, p.path))
     }
 
+    /// Whether both ends are to open the stream of a pair, each from the port that
+    /// it has told.
+    pub(crate) fn is_simultaneous(&self, id: PairId) -> bool {
+        self.pairs.iter().any(|p| p.id == id && p.simultaneous)
+    }
+
     /// Whether a pair is still there.
     pub fn has_pair(&self, id: PairId) -> bool {
         self.pairs.iter().any(|p| p.id == id)
@@ -95,7 +96,8 @@ impl Agent {
     /// A pair's path cannot be opened.
     pub fn fail_pair(&mut self, env: &mut Env<'_>, id: PairId) {
         let lost = self.lost_at.is_some();
-        if let Some(pair) = self.pairs.iter_mut().find(|p| p.id == id) {
+        // The peer's stream may have come where ours did not go.
+        if let Some(pair) = self.pairs.iter_mut().find(|p| p.id == id && p.is_blocked()) {
             pair.state = PairState::Failed;
             pair.check = None;
             if is_tcp(&pair.path) && (lost || pair.is_worth_another_try()) {

@@ -163,6 +163,7 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
         let ice_config = ice::Config {
             lite: settings.ice_lite,
             renomination: settings.ice_renomination,
+            simultaneous_open: settings.ice_tcp_simultaneous_open,
             #[cfg(feature = "turn-tcp")]
             relays_tcp: settings.turn_tcp_allocations,
             consent_interval: settings.ice_keepalive_interval,

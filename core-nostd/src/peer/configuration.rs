@@ -131,6 +131,15 @@ pub struct SettingEngine {
     /// (draft-thatcher-ice-renomination, with libwebrtc's attribute). Without
     /// it a nominated pair stays until it dies. Off unless asked for.
     pub ice_renomination: bool,
+    /// Whether each listener for ICE over TCP also gives a candidate of `tcptype
+    /// so` (RFC 6544): where both ends have one, each opens the stream from its
+    /// listener's port to the other's, which gets through two firewalls that let
+    /// nothing in but answers. Wants listeners that share their port
+    /// (`SO_REUSEADDR` and `SO_REUSEPORT`), and an operating system that opens
+    /// streams simultaneously, as Linux does: see
+    /// [`RTCStreamRequest::local_port`](crate::peer::RTCStreamRequest::local_port).
+    /// Off unless asked for.
+    pub ice_tcp_simultaneous_open: bool,
     /// Whether TURN servers that are reached over TCP or TLS are also asked to
     /// relay TCP (RFC 6062): candidates of type `relay` with a `tcptype`, for
     /// peers that can be reached over TCP only, as when UDP is blocked on their
@@ -228,6 +237,7 @@ impl Default for SettingEngine {
         Self {
             ice_lite: false,
             ice_renomination: false,
+            ice_tcp_simultaneous_open: false,
             #[cfg(feature = "turn-tcp")]
             turn_tcp_allocations: false,
             include_loopback_candidate: false,

@@ -72,8 +72,12 @@ pub struct RTCStreamRequest<'a> {
     pub protocol: TransportProtocol,
     /// The other end.
     pub peer: RTCStreamPeer<'a>,
-    /// The address of ours to open it from; `None` is any. The port is any.
+    /// The address of ours to open it from; `None` is any.
     pub local_ip: Option<IpAddr>,
+    /// The port to open it from; `None` is any. Only with
+    /// [`SettingEngine::ice_tcp_simultaneous_open`](super::SettingEngine::ice_tcp_simultaneous_open):
+    /// a listener has it, and shares it (`SO_REUSEADDR` and `SO_REUSEPORT`).
+    pub local_port: Option<u16>,
 }
 
 /// The other end of a stream.
@@ -314,6 +318,7 @@ impl RTCPeerConnection {
             protocol: stream.path.transport_protocol,
             peer,
             local_ip: (!ip.is_unspecified()).then_some(ip),
+            local_port: Some(stream.path.local_addr.port()).filter(|port| *port != 0),
         })
     }
 
@@ -481,7 +486,10 @@ impl RTCPeerConnection {
                 path.transport_protocol == TransportProtocol::Tcp
             };
             let Some((pair, path)) = self.ice.next_blocked(direct) else { return };
-            let path = TransportContext { local_addr: SocketAddr::new(path.local_addr.ip(), 0), ..path };
+            // An active candidate has no port of its own.
+            let local = path.local_addr;
+            let port = if self.ice.is_simultaneous(pair) { local.port() } else { 0 };
+            let path = TransportContext { local_addr: SocketAddr::new(local.ip(), port), ..path };
             let _ = self.streams.take(self.now, Purpose::Pair(pair), State::Wanted, path);
         }
     }

@@ -119,7 +119,63 @@ fn only_ends_that_go_together_are_paired() {
     for kind in kinds {
         let line =
             std::format!("candidate:1 1 tcp 1518280447 198.51.100.7 4000 typ host tcptype {}", kind.as_str());
-        let mut net = agent(Config::default(), &[&line]);
-        assert_eq!(wanted(&mut net).is_some(), kind == TcpType::Passive, "{line}");
+        for simultaneous_open in [false, true] {
+            let mut net = agent(Config { simultaneous_open, ..Config::default() }, &[&line]);
+            net.on(0, |a, env| {
+                assert!(a.add_local_address(env, addr("192.0.2.1:4000"), TransportProtocol::Tcp, None));
+            });
+            let path = wanted(&mut net).map(|(_, path)| path.local_addr);
+            let want = match kind {
+                TcpType::Passive => Some(addr("192.0.2.1:9")),
+                TcpType::SimultaneousOpen if simultaneous_open => Some(addr("192.0.2.1:4000")),
+                _ => None,
+            };
+            assert_eq!(path, want, "{line}, {simultaneous_open}");
+            let so = net.candidates(0).iter().filter(|c| c.contains("4000 typ host tcptype so")).count();
+            assert_eq!(so, usize::from(simultaneous_open), "{:?}", net.candidates(0));
+        }
     }
+}
+
+/// Of two ends that open at once one may be there first: what its listener takes
+/// in is the stream, and that ours cannot be opened any more is no failure.
+#[test]
+fn a_stream_of_the_peers_takes_the_place_of_ours_that_was_to_be_opened_at_once() {
+    let so = "candidate:1 1 tcp 1518280447 198.51.100.7 4000 typ host tcptype so";
+    let config = Config { simultaneous_open: true, ..Config::default() };
+    let mut net = agent(config, &[so, PASSIVE]);
+    net.on(0, |a, env| {
+        assert!(a.add_local_address(env, addr("192.0.2.1:4000"), TransportProtocol::Tcp, None));
+    });
+    // The passive candidate is at the same place, and a candidate of its own.
+    let first = wanted(&mut net).unwrap();
+    let (id, path) = wanted(&mut net).unwrap();
+    assert_eq!(first.1.local_addr, addr("192.0.2.1:9"));
+    assert!(path.same_path(&tcp("192.0.2.1:4000", "198.51.100.7:4000")));
+    assert!(net.hosts[0].agent.is_simultaneous(id) && !net.hosts[0].agent.is_simultaneous(first.0));
+    let (ufrag, pwd) = {
+        let local = net.hosts[0].agent.local_credentials();
+        (local.ufrag().to_string(), local.pwd().to_string())
+    };
+    let mut buf = [0; 200];
+    let mut b = Builder::new(&mut buf, Class::Request, Method::BINDING, TransactionId([5; 12])).unwrap();
+    b.attribute(AttributeType::USERNAME, &[ufrag.as_bytes(), b":ufrag"]).unwrap();
+    b.integrity(PROVIDER.hashes, pwd.as_bytes()).unwrap();
+    let n = b.finish_with_fingerprint().unwrap();
+    net.on(0, |a, env| {
+        a.handle_read(env, &path, &buf[..n]);
+        a.fail_pair(env, id);
+    });
+    let state = net.hosts[0].agent.pairs().find(|p| p.0.same_path(&path)).map(|p| p.1);
+    assert_eq!(state, Some(PairState::Waiting), "it is checked in return");
+    // Where nothing comes it is tried again: the other end may have been late.
+    let mut net = agent(config, &[so]);
+    net.on(0, |a, env| {
+        assert!(a.add_local_address(env, addr("192.0.2.1:4000"), TransportProtocol::Tcp, None));
+    });
+    let (id, _) = wanted(&mut net).unwrap();
+    net.on(0, |a, env| a.fail_pair(env, id));
+    net.now += Duration::from_secs(1);
+    net.on(0, |a, env| a.handle_timeout(env));
+    assert!(wanted(&mut net).is_some());
 }
