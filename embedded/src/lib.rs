@@ -3,6 +3,7 @@
 //!
 //! | module | what it is for |
 //! | --- | --- |
+//! | `accelerated` | a provider out of a chip's accelerators (feature `accelerator`) |
 //! | `config` | what a device decides once; the memory |
 //! | `identity` | the certificate and its key, kept over a reboot |
 //! | `name` | `DeviceName`, the device's name on its network (feature `mdns`) |
@@ -65,6 +66,8 @@ extern crate alloc;
 #[macro_use]
 mod fmt;
 
+#[cfg(feature = "accelerator")]
+pub mod accelerated;
 mod config;
 mod identity;
 #[cfg(feature = "mdns")]

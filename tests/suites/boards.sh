@@ -24,6 +24,21 @@ for board in "${boards[@]}"; do
   check "$board links and becomes an image" bash -o pipefail -c "examples-esp32/image $board 2>&1 | tee $log"
   tail -n 2 "$log"
 done
+# The README's footprint is the image's: no more than a hundredth too small, no
+# more than a tenth too large. readme BOARD LOG
+readme() {
+  local numbers='s/.*flash ([0-9,]+) octets.* memory ([0-9,]+) octets.*/\1 \2/p'
+  local is said
+  is=($(sed -nE "$numbers" "$2" | tr -d ,))
+  said=($(sed -nE "/prints what the image takes/$numbers" "examples-esp32/$1/README.md" | tr -d ,))
+  echo "it is ${is[*]}, and the README says ${said[*]}"
+  for i in 0 1; do
+    ((is[i] * 100 <= said[i] * 101 && said[i] * 10 <= is[i] * 11)) || return 1
+  done
+}
+for board in "${boards[@]}"; do
+  check "$board's README has its footprint" readme "$board" "tests/out/image.$board.log"
+done
 for board in "${boards[@]}"; do
   [[ $board == esp32* ]] || continue
   check "the image for $board is valid" grep -q "Validation hash: .* (valid)" "tests/out/image.$board.log"

@@ -252,6 +252,50 @@ pub trait AeadContext: Send {
     ) -> Result<(), CryptoError>;
 }
 
+/// What [`boxed`](crate::mem::boxed) makes of a context of another crate's.
+impl<T: AeadContext> AeadContext for [T; 1] {
+    fn set_key(&mut self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<(), CryptoError> {
+        let [this] = self;
+        this.set_key(algorithm, key)
+    }
+
+    fn set_number_key(&mut self, key: &[u8]) -> Result<(), CryptoError> {
+        let [this] = self;
+        this.set_number_key(key)
+    }
+
+    fn record_number_mask(&self, sample: &[u8; 16]) -> Result<[u8; 5], CryptoError> {
+        let [this] = self;
+        this.record_number_mask(sample)
+    }
+
+    fn clear(&mut self) {
+        let [this] = self;
+        this.clear();
+    }
+
+    fn seal(
+        &self,
+        nonce: &[u8; AEAD_NONCE_LEN],
+        aad: &[u8],
+        data: &mut [u8],
+    ) -> Result<[u8; AEAD_TAG_LEN], CryptoError> {
+        let [this] = self;
+        this.seal(nonce, aad, data)
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8; AEAD_NONCE_LEN],
+        aad: &[u8],
+        data: &mut [u8],
+        tag: &[u8; AEAD_TAG_LEN],
+    ) -> Result<(), CryptoError> {
+        let [this] = self;
+        this.open(nonce, aad, data, tag)
+    }
+}
+
 // ---------------------------------------------------------- key exchange
 
 /// A key exchange group by its IANA number (TLS Supported Groups).

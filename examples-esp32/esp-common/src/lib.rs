@@ -2,6 +2,8 @@
 //! LED and its heap.
 #![no_std]
 
+mod accelerators;
+
 use core::cell::{Cell, RefCell};
 use core::fmt::Write;
 use embassy_embedded_hal::adapter::BlockingAsync;
@@ -11,13 +13,15 @@ use esp_bootloader_esp_idf::partitions::{
     DataPartitionSubType, PARTITION_TABLE_MAX_LEN, PartitionType, read_partition_table,
 };
 use esp_hal::gpio::Output;
-use esp_hal::peripherals::{FLASH, FROM_CPU_INTR0, TIMG0, TSENS, WIFI};
+#[cfg(feature = "ecc")]
+use esp_hal::peripherals::ECC;
+use esp_hal::peripherals::{AES, FLASH, FROM_CPU_INTR0, SHA, TIMG0, TSENS, WIFI};
 use esp_hal::rng::Rng as ChipRng;
 use esp_hal::timer::timg::TimerGroup;
 use esp_hal::tsens::TemperatureSensor;
-use esp_storage::FlashStorage;
 use esp_radio::wifi::sta::StationConfig;
 use esp_radio::wifi::{AuthenticationMethodConfig, Config as WifiConfig, Interface, WifiController};
+use esp_storage::FlashStorage;
 use picortc_embassy::picortc::crypto::rust_crypto::CHIP;
 use picortc_embassy::picortc::dtls::Certificate;
 use picortc_embassy::picortc::env::Rng;
@@ -31,6 +35,43 @@ pub const PEERS: usize = 2;
 static WORKER: Worker = Worker::new();
 
 picortc_example_app::tasks!(Interface, EspBoard, PEERS, 4096, DIAL);
+
+/// The `main` of a board with the chip `$name`.
+///
+/// The network's name and password are those of the environment when the board
+/// is built.
+#[macro_export]
+macro_rules! board {
+    ($name:literal $(, $accelerator:ident: $peripheral:ident)*) => {
+        use esp_backtrace as _;
+
+        // What the second-stage boot loader looks for.
+        esp_bootloader_esp_idf::esp_app_desc!();
+
+        #[esp_rtos::main]
+        async fn main(spawner: embassy_executor::Spawner) {
+            let clock = esp_hal::clock::CpuClock::max();
+            let p = esp_hal::init(esp_hal::Config::default().with_cpu_clock(clock));
+            // The radio's and the connections': what the boot loader leaves, and more.
+            esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 64 * 1024);
+            esp_alloc::heap_allocator!(size: 96 * 1024);
+            let led = esp_hal::gpio::Output::new(p.GPIO8, esp_hal::gpio::Level::High, Default::default());
+            let parts = $crate::Parts {
+                name: $name,
+                led: (led, true),
+                timer: p.TIMG0,
+                interrupt: p.FROM_CPU_INTR0,
+                wifi: p.WIFI,
+                flash: p.FLASH,
+                sensor: p.TSENS,
+                aes: p.AES,
+                sha: p.SHA,
+                $($accelerator: p.$peripheral,)*
+            };
+            $crate::start(spawner, parts, env!("SSID"), env!("PASSWORD")).await;
+        }
+    };
+}
 
 /// What the device needs of the chip.
 pub struct Parts {
@@ -48,6 +89,13 @@ pub struct Parts {
     pub flash: FLASH<'static>,
     /// The temperature sensor.
     pub sensor: TSENS<'static>,
+    /// What computes AES.
+    pub aes: AES<'static>,
+    /// What computes hashes.
+    pub sha: SHA<'static>,
+    /// What multiplies on P-256.
+    #[cfg(feature = "ecc")]
+    pub ecc: ECC<'static>,
 }
 
 /// Starts the device. The network's name and password are those of the
@@ -77,8 +125,19 @@ pub async fn start(spawner: Spawner, parts: Parts, ssid: &'static str, password:
     let Some(certificate) = identity(parts.flash, &mut rng).await else {
         panic!("no certificate could be made")
     };
-    let config =
-        Config { port: 5000, limits: LIMITS, worker: Some(&WORKER), ..Config::new(rng.array(), certificate) };
+    let provider = accelerators::start(
+        parts.aes,
+        parts.sha,
+        #[cfg(feature = "ecc")]
+        parts.ecc,
+    );
+    let config = Config {
+        port: 5000,
+        limits: LIMITS,
+        worker: Some(&WORKER),
+        provider,
+        ..Config::new(rng.array(), certificate)
+    };
     let setup = Setup { config, pin: pin(&mut rng), noise: rng.next_u64() };
     spawn(spawner, wifi_task(wifi, ssid));
     spawn(spawner, worker_task());
@@ -92,7 +151,8 @@ async fn identity(flash: FLASH<'static>, rng: &mut Rng) -> Option<Certificate> {
     let mut flash = FlashStorage::new(flash);
     let mut table = [0; PARTITION_TABLE_MAX_LEN];
     let nvs = PartitionType::Data(DataPartitionSubType::Nvs);
-    let found = read_partition_table(&mut flash, &mut table).ok().and_then(|table| table.find_partition(nvs).ok()?);
+    let found =
+        read_partition_table(&mut flash, &mut table).ok().and_then(|table| table.find_partition(nvs).ok()?);
     let range = match found {
         Some(partition) => partition.offset()..partition.offset() + partition.len(),
         None => {
