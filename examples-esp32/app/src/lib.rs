@@ -22,6 +22,7 @@ mod http;
 mod keep;
 mod session;
 mod tasks;
+mod wifi;
 
 use picortc_embassy::picortc::peer::Limits;
 
@@ -31,6 +32,7 @@ pub use http::{HTTP_BUFFER, HttpBuffers, Site, serve_http};
 pub use keep::kept_identity;
 pub use session::serve_peers;
 pub use tasks::{Setup, introduce, tell_address};
+pub use wifi::{NEXT_ATTEMPT, NoNetwork, Station, stay_connected};
 
 /// What [`tasks!`] names, so that a board need not.
 #[doc(hidden)]

@@ -8,7 +8,6 @@ use core::cell::{Cell, RefCell};
 use core::fmt::Write;
 use embassy_embedded_hal::adapter::BlockingAsync;
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
-use embassy_time::{Duration, Timer};
 use esp_bootloader_esp_idf::partitions::{
     DataPartitionSubType, PARTITION_TABLE_MAX_LEN, PartitionType, read_partition_table,
 };
@@ -20,13 +19,18 @@ use esp_hal::rng::Rng as ChipRng;
 use esp_hal::timer::timg::TimerGroup;
 use esp_hal::tsens::TemperatureSensor;
 use esp_radio::wifi::sta::StationConfig;
-use esp_radio::wifi::{AuthenticationMethodConfig, Config as WifiConfig, Interface, WifiController};
+use esp_radio::wifi::{
+    AuthenticationMethodConfig, Config as WifiConfig, ConnectionError, DisconnectReason, Interface,
+    WifiController,
+};
 use esp_storage::FlashStorage;
 use picortc_embassy::picortc::crypto::rust_crypto::CHIP;
 use picortc_embassy::picortc::dtls::Certificate;
 use picortc_embassy::picortc::env::Rng;
 use picortc_embassy::{Config, Worker};
-use picortc_example_app::{Board, DIAL, LIMITS, Setup, kept_identity};
+use picortc_example_app::{
+    Board, DIAL, LIMITS, NEXT_ATTEMPT, NoNetwork, Setup, Station, kept_identity, stay_connected,
+};
 use static_cell::StaticCell;
 
 /// How many peers are served at once.
@@ -226,22 +230,38 @@ fn spawn<S>(spawner: Spawner, task: Result<SpawnToken<S>, SpawnError>) {
     }
 }
 
-/// Connects, and connects again whenever the network is gone.
-#[embassy_executor::task]
-async fn wifi_task(mut wifi: WifiController<'static>, ssid: &'static str) -> ! {
-    loop {
-        log::info!("connecting to {ssid:?}");
-        match wifi.connect_async().await {
-            Ok(_) => {
-                log::info!("connected to {ssid:?}");
-                let why = wifi.wait_for_disconnect_async().await;
-                log::warn!("the network is gone: {why:?}");
-            }
-            // A wrong password is among them: the reason says so.
-            Err(e) => log::error!("no connection to {ssid:?}: {e:?}"),
-        }
-        Timer::after(Duration::from_secs(3)).await;
+struct Radio(WifiController<'static>);
+
+impl Station for Radio {
+    async fn connect(&mut self) -> Result<(), NoNetwork> {
+        let Err(why) = self.0.connect_async().await else { return Ok(()) };
+        // What the driver says is the console's, too.
+        log::info!("{why:?}");
+        let ConnectionError::Failed(info) = why else {
+            return Err(NoNetwork::Other("the radio does not connect"));
+        };
+        Err(match info.reason {
+            DisconnectReason::NoAccessPointFound => NoNetwork::NotFound,
+            // A wrong password has no reason of its own: the handshake comes to
+            // no end.
+            DisconnectReason::AuthenticationFailed
+            | DisconnectReason::AuthenticationExpired
+            | DisconnectReason::HandshakeTimeout
+            | DisconnectReason::FourWayHandshakeTimeout
+            | DisconnectReason::MicFailure => NoNetwork::Refused,
+            _ => NoNetwork::Other("the access point or the radio ended it"),
+        })
     }
+
+    async fn lost(&mut self) {
+        let why = self.0.wait_for_disconnect_async().await;
+        log::info!("{why:?}");
+    }
+}
+
+#[embassy_executor::task]
+async fn wifi_task(wifi: WifiController<'static>, ssid: &'static str) -> ! {
+    stay_connected(&mut Radio(wifi), ssid, NEXT_ATTEMPT).await
 }
 
 #[embassy_executor::task]

@@ -2,7 +2,8 @@
 
 use crate::start::{ALLOCATOR, WORKER, begin, spawn};
 use crate::{Entropy, PEERS, RpBoard};
-use cyw43::{A4, Aligned, Control, JoinOptions, NetDriver, PowerManagementMode, SpiBus, State};
+use core::pin::pin;
+use cyw43::{A4, Aligned, Control, JoinError, JoinOptions, NetDriver, PowerManagementMode, SpiBus, State};
 use cyw43_pio::{DEFAULT_CLOCK_DIVIDER, PioSpi};
 use embassy_executor::Spawner;
 use embassy_futures::select::{Either, select};
@@ -13,7 +14,7 @@ use embassy_rp::{Peripherals, bind_interrupts, dma, pio};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Timer};
-use picortc_example_app::{Board, DIAL};
+use picortc_example_app::{Board, DIAL, NEXT_ATTEMPT, NoNetwork, Station, stay_connected};
 use static_cell::StaticCell;
 
 bind_interrupts!(struct Irqs {
@@ -101,36 +102,53 @@ async fn radio_task(radio: Radio) -> ! {
 /// How often is looked whether the network is still there.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Connects, and connects again whenever the network is gone; and switches the
-/// LED.
-#[embassy_executor::task]
-async fn wifi_task(mut control: Control<'static>, network: Network) -> ! {
-    let (ssid, password) = network;
-    let mut is_joined = false;
-    loop {
-        if !is_joined {
-            let options = match password {
-                "" => JoinOptions::new_open(),
-                _ => JoinOptions::new(password.as_bytes()),
-            };
-            log::info!("connecting to {ssid:?}");
-            match control.join(ssid, options).await {
-                Ok(()) => {
-                    log::info!("connected to {ssid:?}");
-                    is_joined = true;
-                }
-                // A wrong password is among them: the reason says so.
-                Err(e) => log::error!("no connection to {ssid:?}: {e:?}"),
+/// The radio in its network; the LED hangs on it.
+struct InNetwork {
+    control: Control<'static>,
+    network: Network,
+}
+
+impl InNetwork {
+    async fn switch_led(&mut self, on: bool) {
+        self.control.gpio_set(0, on).await;
+    }
+}
+
+impl Station for InNetwork {
+    async fn connect(&mut self) -> Result<(), NoNetwork> {
+        let (ssid, password) = self.network;
+        let options = match password {
+            "" => JoinOptions::new_open(),
+            _ => JoinOptions::new(password.as_bytes()),
+        };
+        self.control.join(ssid, options).await.map_err(|why| match why {
+            JoinError::NetworkNotFound => NoNetwork::NotFound,
+            JoinError::AuthenticationFailure => NoNetwork::Refused,
+            JoinError::JoinFailure(_) => NoNetwork::Other("the radio does not join"),
+        })
+    }
+
+    async fn lost(&mut self) {
+        loop {
+            match select(LED.wait(), Timer::after(LOOK)).await {
+                Either::First(on) => self.switch_led(on).await,
+                // A radio without a network hears nobody.
+                Either::Second(()) if self.control.get_rssi().await == 0 => return,
+                Either::Second(()) => {}
             }
-        }
-        match select(LED.wait(), Timer::after(LOOK)).await {
-            Either::First(on) => control.gpio_set(0, on).await,
-            // A radio without a network hears nobody.
-            Either::Second(()) if is_joined && control.get_rssi().await == 0 => {
-                log::warn!("the network is gone");
-                is_joined = false;
-            }
-            Either::Second(()) => {}
         }
     }
+
+    async fn idle(&mut self, time: Duration) {
+        let over = Timer::after(time);
+        let mut over = pin!(over);
+        while let Either::First(on) = select(LED.wait(), over.as_mut()).await {
+            self.switch_led(on).await;
+        }
+    }
+}
+
+#[embassy_executor::task]
+async fn wifi_task(control: Control<'static>, network: Network) -> ! {
+    stay_connected(&mut InNetwork { control, network }, network.0, NEXT_ATTEMPT).await
 }
