@@ -178,6 +178,7 @@ ${plain("stack, offer and answer", "stack-negotiation")}
 ${plain("stack, protocols", "stack-calls")}
 ${plain("stack, public-key operations", "stack-operations")}
 ${timed("construction with a new certificate", part("build"))}
+${timed("keys made ahead of the offer", part("ahead"))}
 ${timed("offer and answer", part("negotiation"))}
 ${timed("handshake, first check to open channel, one end", (f) => f.handshake)}
 ${timed("of it public-key operations", part("operations"))}

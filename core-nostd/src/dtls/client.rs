@@ -39,6 +39,16 @@ impl Machine {
         self.role = Role::Client;
         self.client_random = env.rng.array();
         if self.speaks(ProtocolVersion::DTLS_1_3) {
+            if !self.kx_secrets.is_empty() {
+                self.send_client_hello(&[], &[])?;
+                self.state = State::AwaitServerHello;
+                return Ok(());
+            }
+            if self.operation.is_some() || self.operation_out {
+                // They are being made.
+                self.state = State::GeneratingShares;
+                return Ok(());
+            }
             let groups = self.groups_to_share();
             self.begin_operation(Job::Generate { groups, rng: env.rng.fork() }, State::GeneratingShares);
             return Ok(());

@@ -332,6 +332,10 @@ impl Machine {
     /// Goes on with what came of public-key work.
     pub(super) fn handle_outcome(&mut self, outcome: Outcome) {
         let result = outcome.0.map_err(Error::from).and_then(|done| match (self.state, done) {
+            (State::Idle | State::AwaitClientHello, Done::Generated { secrets, shares }) => {
+                self.made_ahead(secrets, shares);
+                Ok(())
+            }
             (State::GeneratingShares, Done::Generated { secrets, shares }) => {
                 self.generated_shares(secrets, shares)
             }
@@ -348,6 +352,10 @@ impl Machine {
             (State::SigningAsClient13, Done::Signed(signature)) => self.signed_as_client_13(&signature),
 
             (State::AgreeingWithClient13, Done::Responded { share, shared }) => {
+                self.agreed_with_client_13(&share, &shared)
+            }
+            (State::AgreeingWithClient13, Done::Agreed { shared }) => {
+                let share = core::mem::take(&mut self.share);
                 self.agreed_with_client_13(&share, &shared)
             }
             (State::SigningAsServer13, Done::Signed(signature)) => self.signed_as_server_13(&signature),

@@ -23,6 +23,7 @@
 //! | `rekey` | new keys in the course of a connection, in 1.3 |
 
 mod ack;
+mod ahead;
 mod certificate;
 mod client;
 mod client_13;
@@ -365,6 +366,16 @@ impl Connection {
 
     /// Octets of the struct and of its part on the heap.
     pub(crate) const SIZE: usize = size_of::<Self>() + size_of::<Machine>();
+
+    /// Makes the ephemeral keys before there is a peer to shake hands with,
+    /// where public-key work is deferred: as a
+    /// [`pending_operation`](Self::pending_operation), which
+    /// [`start`](Self::start) waits for.
+    pub fn prepare(&mut self, env: &mut Env<'_>) {
+        if self.machine.config.defer_operations {
+            self.machine.make_shares_ahead(env);
+        }
+    }
 
     /// Begins the handshake. The peer's certificate must match one of
     /// `fingerprints`; with none, nothing matches.

@@ -85,7 +85,12 @@ impl Machine {
         let point_formats = hello.extensions.get(ExtensionType::EC_POINT_FORMATS).is_some();
         self.push_server_hello(renegotiation, point_formats)?;
         self.push_certificate()?;
-        let groups = Groups::from_iter([self.group]);
+        let group = self.group;
+        if let Some((secret, share)) = self.take_made_ahead(group) {
+            self.kx_secrets = KxSecrets::from_iter([(group, secret)]);
+            return self.sign_share(share);
+        }
+        let groups = Groups::from_iter([group]);
         self.begin_operation(Job::Generate { groups, rng: env.rng.fork() }, State::GeneratingShare12);
         Ok(())
     }
@@ -183,7 +188,11 @@ impl Machine {
     pub(super) fn generated_share(&mut self, secrets: KxSecrets, share: Share) -> Result<(), Error> {
         self.kx_secrets = secrets;
         let entry = KeyShareEntry::parse(&mut Reader::new(&share))?;
-        self.share = Share::from_slice(entry.key_exchange).map_err(|_| Error::Internal)?;
+        self.sign_share(Share::from_slice(entry.key_exchange).map_err(|_| Error::Internal)?)
+    }
+
+    fn sign_share(&mut self, share: Share) -> Result<(), Error> {
+        self.share = share;
         let mut params = [0; 4 + 255];
         let mut w = Writer::new(&mut params);
         ServerKeyExchange::emit_params(&mut w, self.group, &self.share)?;

@@ -72,7 +72,14 @@ impl Machine {
         self.settle_connection_ids(&hello.extensions)?;
         let peer = shares.get(self.group).ok_or(failure)?;
         let peer = Share::from_slice(peer).map_err(|_| ILLEGAL)?;
-        let job = Job::Respond { group: self.group, peer, rng: env.rng.fork() };
+        let group = self.group;
+        let job = match self.take_made_ahead(group) {
+            Some((secret, share)) => {
+                self.share = share;
+                Job::Agree { group, secret, peer }
+            }
+            None => Job::Respond { group, peer, rng: env.rng.fork() },
+        };
         self.begin_operation(job, State::AgreeingWithClient13);
         Ok(())
     }

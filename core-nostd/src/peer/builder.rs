@@ -247,6 +247,7 @@ impl<'a> RTCPeerConnectionBuilder<'a> {
         if configuration.ice_candidate_pool_size > 0 {
             pc.start_pool();
         }
+        pc.dtls.prepare(&mut Env::new(now, &mut pc.rng));
         Ok(pc)
     }
 }

@@ -385,6 +385,71 @@ fn deferred_operations_lead_to_the_same_end() {
     }
 }
 
+static WITHOUT_X25519: CryptoProvider =
+    CryptoProvider { key_exchanges: &[CHIP.key_exchanges[1]], ..CHIP };
+
+/// Shares that are made before the start are used once, by either role, and
+/// whether they are ready when they are wanted or not.
+#[test]
+fn shares_are_made_ahead() {
+    for (provider, client_version, server_version, client_does, server_does) in [
+        (&CHIP, V13, V13, &["agree", "verify", "sign"][..], &["agree", "sign", "verify"][..]),
+        (&CHIP, V12, V12, &["verify", "respond", "sign"], &["sign", "agree", "verify"]),
+        (&CHIP, V13, V12, &["verify", "respond", "sign"], &["sign", "agree", "verify"]),
+        (&CHIP, V12, V13, &["verify", "respond", "sign"], &["sign", "agree", "verify"]),
+        // A server's side of a KEM cannot be made ahead.
+        (&PROVIDER, V13, V13, &["agree", "verify", "sign"], &["respond", "sign", "verify"]),
+        // The server has no X25519: the client makes another share.
+        (&WITHOUT_X25519, V13, V13, &["generate", "agree", "verify", "sign"], &["agree", "sign", "verify"]),
+    ] {
+        for ready_after in [0, 1, 3, 9] {
+            let client_provider = if core::ptr::eq(provider, &WITHOUT_X25519) { &CHIP } else { provider };
+            let configs = [(client_version, client_provider, 1), (server_version, provider, 2)];
+            let [client, server] = configs.map(|(version, provider, seed)| Config {
+                defer_operations: true,
+                max_version: version,
+                ..config(provider, seed)
+            });
+            let mut pair = Pair::new(client, server);
+            let mut ahead = Vec::new();
+            for end in &mut pair.ends {
+                end.dtls.prepare(&mut Env::new(pair.now, &mut end.rng));
+                let operation = end.dtls.pending_operation().expect("something to do");
+                assert_eq!(operation.name(), "generate");
+                ahead.push(operation.run());
+                end.dtls.prepare(&mut Env::new(pair.now, &mut end.rng));
+            }
+            let mut done = [Vec::new(), Vec::new()];
+            for round in 0..60 {
+                if round == ready_after {
+                    for (end, outcome) in pair.ends.iter_mut().zip(ahead.drain(..)) {
+                        end.dtls.handle_operation(&mut Env::new(pair.now, &mut end.rng), outcome);
+                    }
+                }
+                if round == 1 {
+                    pair.start();
+                }
+                for (to, datagram) in core::mem::take(&mut pair.wire) {
+                    pair.deliver(to, datagram);
+                }
+                for (end, done) in pair.ends.iter_mut().zip(&mut done) {
+                    if ahead.is_empty()
+                        && let Some(operation) = end.dtls.pending_operation()
+                    {
+                        done.push(operation.name());
+                        end.dtls.handle_operation(&mut Env::new(pair.now, &mut end.rng), operation.run());
+                    }
+                }
+                pair.collect();
+            }
+            let states = pair.ends.each_ref().map(|e| e.dtls.machine.state);
+            assert!(pair.connected(), "{client_version:?} {ready_after}: {done:?} {states:?}");
+            assert_eq!(done, [client_does.to_vec(), server_does.to_vec()], "after {ready_after}");
+            pair.exchange_data();
+        }
+    }
+}
+
 /// A chip verified the server's signature elsewhere; the rest of the flight,
 /// in another datagram, came meanwhile and was called unexpected.
 #[test]

@@ -75,6 +75,9 @@ struct End {
     negotiation: Meter,
     /// All calls of the handshake but the public-key operations.
     calls: Meter,
+    /// Public-key operations before the offer.
+    ahead: Meter,
+    /// Those of the handshake.
     operations: Meter,
     channel: Option<RTCDataChannelId>,
     received: u32,
@@ -110,6 +113,7 @@ fn build(now: Instant, name: &'static str, version: ProtocolVersion, seed: u8) -
         build: meter,
         negotiation: Meter::default(),
         calls: Meter::default(),
+        ahead: Meter::default(),
         operations: Meter::default(),
         channel: None,
         received: 0,
@@ -144,9 +148,18 @@ fn negotiate(now: Instant, offerer: &mut End, answerer: &mut End) {
     }
 }
 
+/// What is done before there is a peer.
+#[inline(never)]
+fn prepare(now: Instant, end: &mut End) {
+    if let Some(operation) = end.pc.pending_operation() {
+        let outcome = work(end.name, &mut end.ahead, operation);
+        end.pc.handle_operation(now, outcome);
+    }
+}
+
 /// The public-key work of one end, on its own.
 #[inline(never)]
-fn work(end: &mut End, operation: Operation) -> Outcome {
+fn work(name: &str, sum: &mut Meter, operation: Operation) -> Outcome {
     let what = operation.name();
     let mut meter = Meter::default();
     let mut context = Context::from_waker(Waker::noop());
@@ -156,11 +169,11 @@ fn work(end: &mut End, operation: Operation) -> Outcome {
             break outcome;
         }
     };
-    print(end.name);
+    print(name);
     print("-");
     report(what, meter.total as u32);
-    end.operations.total += meter.total;
-    end.operations.longest = end.operations.longest.max(meter.longest);
+    sum.total += meter.total;
+    sum.longest = sum.longest.max(meter.longest);
     outcome
 }
 
@@ -175,7 +188,7 @@ fn turn(now: Instant, ends: [&mut End; 2], depth: &mut Depth) -> bool {
     if let Some(operation) = from.calls.run(|| from.pc.pending_operation()) {
         depth.calls = depth.calls.max(stack::used(top));
         let top = stack::paint();
-        let outcome = work(from, operation);
+        let outcome = work(from.name, &mut from.operations, operation);
         depth.operations = depth.operations.max(stack::used(top));
         let (calls, pc) = (&mut from.calls, &mut from.pc);
         calls.run(|| pc.handle_operation(now, outcome));
@@ -247,6 +260,7 @@ fn tell(end: &End) {
         ("build", end.build.total),
         ("negotiation", end.negotiation.total),
         ("negotiation-longest", end.negotiation.longest),
+        ("ahead", end.ahead.total),
         ("calls", end.calls.total),
         ("calls-longest", end.calls.longest),
         ("operations", end.operations.total),
@@ -279,6 +293,8 @@ fn whole_life(now: &mut Instant) {
     let mut b = build(*now, "answerer", ProtocolVersion::DTLS_1_3, 2);
     report("stack-build", stack::used(top) as u32);
 
+    prepare(*now, &mut a);
+    prepare(*now, &mut b);
     reset_peak();
     let before = in_use();
     let top = stack::paint();
@@ -312,6 +328,8 @@ fn whole_life(now: &mut Instant) {
 fn handshake_12(now: &mut Instant) {
     let mut a = build(*now, "v12-offerer", ProtocolVersion::DTLS_1_2, 1);
     let mut b = build(*now, "v12-answerer", ProtocolVersion::DTLS_1_2, 2);
+    prepare(*now, &mut a);
+    prepare(*now, &mut b);
     negotiate(*now, &mut a, &mut b);
     let mut depth = Depth::default();
     run(now, &mut a, &mut b, &mut depth, opened);

@@ -1,0 +1,46 @@
+//! The share of a key exchange, made before there is a peer: where public-key
+//! work is slow and deferred, it is done while a person still reads the page.
+
+use super::machine::{Machine, State};
+use super::operation::{Job, KxSecrets, Operation, Share};
+use crate::crypto::{KxSecret, NamedGroup};
+use crate::env::Env;
+use crate::wire::Reader;
+use crate::wire::dtls::KeyShareEntry;
+
+impl Machine {
+    /// Asks for the shares that a client's first flight has; a server answers
+    /// with one of them.
+    pub(super) fn make_shares_ahead(&mut self, env: &mut Env<'_>) {
+        let busy = self.operation.is_some() || self.operation_out;
+        if self.state == State::Idle && !busy && self.kx_secrets.is_empty() {
+            let job = Job::Generate { groups: self.groups_to_share(), rng: env.rng.fork() };
+            self.operation = Some(Operation::new(self.config.provider, job));
+        }
+    }
+
+    /// Keeps them, unless the handshake went on without.
+    pub(super) fn made_ahead(&mut self, secrets: KxSecrets, shares: Share) {
+        if self.kx_secrets.is_empty() {
+            (self.kx_secrets, self.share) = (secrets, shares);
+        }
+    }
+
+    /// As server: the secret that was made ahead for `group`, and the share
+    /// that belongs to it. Used once; the others are forgotten.
+    pub(super) fn take_made_ahead(&mut self, group: NamedGroup) -> Option<(KxSecret, Share)> {
+        let (secrets, shares) = (core::mem::take(&mut self.kx_secrets), core::mem::take(&mut self.share));
+        // A server's side of a KEM is not made without the client's.
+        if group == NamedGroup::X25519MLKEM768 {
+            return None;
+        }
+        let (_, secret) = secrets.into_iter().find(|(of, _)| *of == group)?;
+        let mut r = Reader::new(&shares);
+        while let Ok(entry) = KeyShareEntry::parse(&mut r) {
+            if entry.group == group {
+                return Some((secret, Share::from_slice(entry.key_exchange).ok()?));
+            }
+        }
+        None
+    }
+}
