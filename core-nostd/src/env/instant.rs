@@ -42,6 +42,7 @@ impl Instant {
 
 impl Add<Duration> for Instant {
     type Output = Self;
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn add(self, d: Duration) -> Self {
         Self(self.0.saturating_add(micros(d)))
     }
@@ -55,6 +56,7 @@ impl AddAssign<Duration> for Instant {
 
 impl Sub<Duration> for Instant {
     type Output = Self;
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn sub(self, d: Duration) -> Self {
         Self(self.0.saturating_sub(micros(d)))
     }
@@ -93,7 +95,7 @@ impl Span for Duration {
 }
 
 fn micros(d: Duration) -> u64 {
-    u64::try_from(d.as_micros()).unwrap_or(u64::MAX)
+    d.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(d.subsec_micros()))
 }
 
 #[cfg(test)]

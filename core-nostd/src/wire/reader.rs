@@ -28,22 +28,26 @@ impl<'a> Reader<'a> {
     }
 
     /// One octet.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn u8(&mut self) -> Result<u8, Malformed> {
         self.0.try_get_u8().map_err(|_| Malformed)
     }
 
     /// A big-endian 16-bit number.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn u16(&mut self) -> Result<u16, Malformed> {
         self.0.try_get_u16().map_err(|_| Malformed)
     }
 
     /// A big-endian 24-bit number.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn u24(&mut self) -> Result<u32, Malformed> {
         let [a, b, c] = self.array()?;
         Ok(u32::from_be_bytes([0, a, b, c]))
     }
 
     /// A big-endian 32-bit number.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn u32(&mut self) -> Result<u32, Malformed> {
         self.0.try_get_u32().map_err(|_| Malformed)
     }
@@ -67,6 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `n` octets.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn take(&mut self, n: usize) -> Result<&'a [u8], Malformed> {
         let (now, later) = self.0.split_at_checked(n).ok_or(Malformed)?;
         self.0 = later;
@@ -79,18 +84,21 @@ impl<'a> Reader<'a> {
     }
 
     /// Octets behind an 8-bit length.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn vec8(&mut self) -> Result<&'a [u8], Malformed> {
         let n = self.u8()?;
         self.take(n.into())
     }
 
     /// Octets behind a 16-bit length.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn vec16(&mut self) -> Result<&'a [u8], Malformed> {
         let n = self.u16()?;
         self.take(n.into())
     }
 
     /// Octets behind a 24-bit length.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn vec24(&mut self) -> Result<&'a [u8], Malformed> {
         let n = self.u24()?;
         self.take(n as usize)

@@ -74,24 +74,28 @@ impl<'a> Writer<'a> {
     }
 
     /// Octets as they are.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), ShortBuffer> {
         self.reserve(bytes.len())?.copy_from_slice(bytes);
         Ok(())
     }
 
     /// `n` octets of zero.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn zeros(&mut self, n: usize) -> Result<(), ShortBuffer> {
         self.reserve(n)?.fill(0);
         Ok(())
     }
 
     /// One octet.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn u8(&mut self, v: u8) -> Result<(), ShortBuffer> {
         self.reserve(1)?.put_u8(v);
         Ok(())
     }
 
     /// A 16-bit number, big-endian.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn u16(&mut self, v: u16) -> Result<(), ShortBuffer> {
         self.reserve(2)?.put_u16(v);
         Ok(())
@@ -104,6 +108,7 @@ impl<'a> Writer<'a> {
     }
 
     /// A 32-bit number, big-endian.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn u32(&mut self, v: u32) -> Result<(), ShortBuffer> {
         self.reserve(4)?.put_u32(v);
         Ok(())
@@ -140,6 +145,7 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     /// [`ShortBuffer`] when the length does not fit its field.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn close(&mut self, open: Open) -> Result<(), ShortBuffer> {
         let n = self.len.checked_sub(open.at + open.width).ok_or(ShortBuffer)?;
         let n = u32::try_from(n).map_err(|_| ShortBuffer)?;
@@ -152,6 +158,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn open(&mut self, width: usize) -> Result<Open, ShortBuffer> {
         let at = self.len;
         self.zeros(width)?;
