@@ -19,6 +19,11 @@ impl Early {
         Ok(Self { octets: boxed_slice(octets, || 0)?, used: 0 })
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.octets.len()
+    }
+
     /// Keeps the records of a datagram, with connection IDs of that length;
     /// `false` when there is no room for all.
     pub(super) fn push(&mut self, datagram: &mut [u8], connection_id: usize) -> bool {

@@ -4,7 +4,7 @@
 use super::record::RecordLayer;
 use super::runs::Runs;
 use crate::env::{Instant, Span as _};
-use crate::mem::{Boxed, OutOfMemory, zeroed_slice};
+use crate::mem::{Boxed, FixedVec, OutOfMemory, zeroed_slice};
 use crate::wire::dtls::{ContentType, HANDSHAKE_HEADER_LEN, HandshakeHeader, HandshakeType};
 use crate::wire::{ShortBuffer, Writer};
 use core::time::Duration;
@@ -16,6 +16,10 @@ const MIN_FRAGMENT: usize = 32;
 /// How many records are remembered until they are acknowledged. What is in
 /// earlier ones is sent again.
 const MAX_SENT: usize = 12;
+/// After the handshake, flights are single short messages.
+const LATER_OCTETS: usize = 64;
+const LATER_ITEMS: usize = 1;
+const LATER_SENT: usize = 4;
 /// "Implementations SHOULD back off handshake packet size" is not needed at
 /// the MTUs of WebRTC; the timer backs off to this.
 pub(super) const MAX_INTERVAL: Duration = Duration::from_secs(10);
@@ -63,14 +67,31 @@ pub(super) enum Acked {
     Idle,
 }
 
+/// Where a flight is kept.
+struct Room {
+    octets: Boxed<[u8]>,
+    items: FixedVec<Item>,
+    sent_records: FixedVec<Sent>,
+}
+
+impl Room {
+    fn new(octets: usize, items: usize, sent: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            octets: zeroed_slice(octets)?,
+            items: FixedVec::new(items)?,
+            sent_records: FixedVec::new(sent)?,
+        })
+    }
+}
+
 /// An outgoing flight.
 pub(super) struct Flight {
-    octets: Boxed<[u8]>,
+    room: Room,
+    /// The room for what is sent after the handshake.
+    later: Option<Room>,
     used: usize,
-    items: heapless::Vec<Item, MAX_ITEMS>,
     /// The next item and octet to send.
     cursor: (usize, usize),
-    sent_records: heapless::Vec<Sent, MAX_SENT>,
     next_seq: u16,
     /// Whether the flight is complete and may go out.
     ready: bool,
@@ -84,11 +105,10 @@ pub(super) struct Flight {
 impl Flight {
     pub(super) fn new(octets: usize) -> Result<Self, OutOfMemory> {
         Ok(Self {
-            octets: zeroed_slice(octets)?,
+            room: Room::new(octets, MAX_ITEMS, MAX_SENT)?,
+            later: Some(Room::new(LATER_OCTETS, LATER_ITEMS, LATER_SENT)?),
             used: 0,
-            items: heapless::Vec::new(),
             cursor: (0, 0),
-            sent_records: heapless::Vec::new(),
             next_seq: 0,
             ready: false,
             expects_answer: false,
@@ -98,12 +118,34 @@ impl Flight {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.room.octets.len()
+    }
+
+    /// The octets of heap that so much room takes.
+    pub(super) const fn heap_bytes(octets: usize) -> usize {
+        octets
+            + LATER_OCTETS
+            + FixedVec::<Item>::heap_bytes(MAX_ITEMS + LATER_ITEMS)
+            + FixedVec::<Sent>::heap_bytes(MAX_SENT + LATER_SENT)
+    }
+
+    /// Forgets the last flight of the handshake, which has arrived, and gives
+    /// back the room for those of a handshake.
+    pub(super) fn settle(&mut self) {
+        if let Some(later) = self.later.take() {
+            self.begin();
+            self.room = later;
+        }
+    }
+
     /// Starts a new flight: the one before has arrived.
     pub(super) fn begin(&mut self) {
         self.used = 0;
-        self.items.clear();
+        self.room.items.clear();
         self.cursor = (0, 0);
-        self.sent_records.clear();
+        self.room.sent_records.clear();
         self.ready = false;
         self.timer = None;
         self.timeouts = 0;
@@ -117,7 +159,7 @@ impl Flight {
         epoch: u64,
         body: impl FnOnce(&mut Writer<'_>) -> Result<(), ShortBuffer>,
     ) -> Result<(HandshakeHeader, &[u8]), ShortBuffer> {
-        let mut w = Writer::new(self.octets.get_mut(self.used..).unwrap_or_default());
+        let mut w = Writer::new(self.room.octets.get_mut(self.used..).unwrap_or_default());
         body(&mut w)?;
         let item = Item {
             message: Some((msg_type, self.next_seq)),
@@ -128,28 +170,28 @@ impl Flight {
         };
         let header = HandshakeHeader::whole(msg_type, self.next_seq, w.len() as u32);
         let body = self.used..self.used + item.len;
-        self.items.push(item).map_err(|_| ShortBuffer)?;
+        self.room.items.push(item).map_err(|_| ShortBuffer)?;
         self.used = body.end;
         self.next_seq = self.next_seq.wrapping_add(1);
-        Ok((header, self.octets.get(body).unwrap_or_default()))
+        Ok((header, self.room.octets.get(body).unwrap_or_default()))
     }
 
     /// Appends a ChangeCipherSpec.
     pub(super) fn push_change_cipher_spec(&mut self) -> Result<(), ShortBuffer> {
         let item = Item { message: None, epoch: 0, at: self.used, len: 1, arrived: Runs::default() };
-        *self.octets.get_mut(self.used).ok_or(ShortBuffer)? = 1;
-        self.items.push(item).map_err(|_| ShortBuffer)?;
+        *self.room.octets.get_mut(self.used).ok_or(ShortBuffer)? = 1;
+        self.room.items.push(item).map_err(|_| ShortBuffer)?;
         self.used += 1;
         Ok(())
     }
 
     /// The message that was pushed first.
     pub(super) fn first(&self) -> Option<(HandshakeHeader, &[u8])> {
-        let item = self.items.first()?;
+        let item = self.room.items.first()?;
         let (msg_type, seq) = item.message?;
         Some((
             HandshakeHeader::whole(msg_type, seq, item.len as u32),
-            self.octets.get(item.at..item.at + item.len)?,
+            self.room.octets.get(item.at..item.at + item.len)?,
         ))
     }
 
@@ -169,14 +211,14 @@ impl Flight {
 
     /// Sends the flight again, if it went out whole before.
     pub(super) fn resend(&mut self) {
-        if self.ready && self.cursor.0 >= self.items.len() {
+        if self.ready && self.cursor.0 >= self.room.items.len() {
             self.cursor = (0, 0);
         }
     }
 
     /// Whether anything waits to be sent.
     pub(super) fn is_pending(&self) -> bool {
-        self.ready && self.cursor.0 < self.items.len()
+        self.ready && self.cursor.0 < self.room.items.len()
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -212,8 +254,8 @@ impl Flight {
             return Acked::Idle;
         }
         for (epoch, sequence) in records {
-            for sent in self.sent_records.iter().filter(|s| s.sequence == sequence) {
-                if let Some(item) = self.items.get_mut(usize::from(sent.item))
+            for sent in self.room.sent_records.iter().filter(|s| s.sequence == sequence) {
+                if let Some(item) = self.room.items.get_mut(usize::from(sent.item))
                     && item.epoch == epoch
                 {
                     // With too many holes, some of it is sent again.
@@ -221,7 +263,7 @@ impl Flight {
                 }
             }
         }
-        let all = self.items.iter().all(|item| item.len > 0 && item.gap(0).is_none());
+        let all = self.room.items.iter().all(|item| item.len > 0 && item.gap(0).is_none());
         if all { Acked::All } else { Acked::Some }
     }
 
@@ -236,21 +278,21 @@ impl Flight {
             return None;
         }
         let mut filled = 0;
-        while let Some(item) = self.items.get(self.cursor.0) {
+        while let Some(item) = self.room.items.get(self.cursor.0) {
             let Some((from, to)) = item.gap(self.cursor.1) else {
                 self.cursor = (self.cursor.0 + 1, 0);
                 continue;
             };
             let room = out.get_mut(filled..).unwrap_or_default();
-            let Some(written) = write_record(item, from, to, &self.octets, records, room, filled > 0) else {
+            let Some(written) = write_record(item, from, to, &self.room.octets, records, room, filled > 0) else {
                 break;
             };
             filled += written.len;
-            if self.sent_records.is_full() {
-                self.sent_records.remove(0);
+            if self.room.sent_records.is_full() {
+                self.room.sent_records.remove(0);
             }
             // There is room now.
-            let _ = self.sent_records.push(Sent {
+            let _ = self.room.sent_records.push(Sent {
                 sequence: written.sequence,
                 item: self.cursor.0 as u8,
                 // No message of ours is that long.
@@ -260,7 +302,7 @@ impl Flight {
             self.cursor =
                 if written.to >= item.len { (self.cursor.0 + 1, 0) } else { (self.cursor.0, written.to) };
         }
-        if self.cursor.0 >= self.items.len() {
+        if self.cursor.0 >= self.room.items.len() {
             self.timer = self.expects_answer.then(|| now + self.interval);
         }
         (filled > 0).then_some(filled)
@@ -271,9 +313,9 @@ impl Flight {
     #[cfg(test)]
     pub(super) fn flip(&mut self, bit: usize) -> bool {
         let mut at = bit / 8;
-        for item in self.items.iter().filter(|item| item.message.is_some()) {
+        for item in self.room.items.iter().filter(|item| item.message.is_some()) {
             if at < item.len {
-                self.octets[item.at + at] ^= 1 << (bit % 8);
+                self.room.octets[item.at + at] ^= 1 << (bit % 8);
                 return true;
             }
             at -= item.len;

@@ -64,7 +64,8 @@ pub(super) enum State {
 /// The running hash of the handshake. The suite's hash keys the connection;
 /// signatures in TLS 1.2 have a hash of their own, which is SHA-256 here.
 pub(super) struct Transcript {
-    sha256: Boxed<dyn HashContext>,
+    /// Until the handshake is over.
+    sha256: Option<Boxed<dyn HashContext>>,
     /// Only where the provider has a suite with this hash.
     sha384: Option<Boxed<dyn HashContext>>,
     is_13: bool,
@@ -77,13 +78,13 @@ impl Transcript {
             .iter()
             .any(|id| Suite::of(*id).is_some_and(|s| s.hash == HashAlgorithm::Sha384));
         let sha384 = if wants_384 { Some(provider.hashes.context()?) } else { None };
-        Ok(Self { sha256: provider.hashes.context()?, sha384, is_13: false })
+        Ok(Self { sha256: Some(provider.hashes.context()?), sha384, is_13: false })
     }
 
     /// Starts over, for a connection whose suite has the hash `algorithm`.
     pub(super) fn start(&mut self, algorithm: HashAlgorithm, is_13: bool) -> Result<(), CryptoError> {
         self.is_13 = is_13;
-        self.sha256.start(HashAlgorithm::Sha256)?;
+        self.sha256.as_mut().ok_or(CryptoError::Unsupported)?.start(HashAlgorithm::Sha256)?;
         if algorithm == HashAlgorithm::Sha384 {
             self.sha384.as_mut().ok_or(CryptoError::Unsupported)?.start(algorithm)?;
         }
@@ -98,8 +99,7 @@ impl Transcript {
         let (short, whole) = ([a, b, c, d], header.to_bytes());
         let header = if self.is_13 { &short[..] } else { &whole[..] };
         for part in [header, body] {
-            self.sha256.update(part);
-            if let Some(context) = &mut self.sha384 {
+            for context in [&mut self.sha256, &mut self.sha384].into_iter().flatten() {
                 context.update(part);
             }
         }
@@ -116,15 +116,21 @@ impl Transcript {
     }
 
     pub(super) fn current(&self, algorithm: HashAlgorithm) -> Digest {
-        match (&self.sha384, algorithm) {
-            (Some(context), HashAlgorithm::Sha384) => context.current(),
-            _ => self.sha256.current(),
-        }
+        let contexts = match algorithm {
+            HashAlgorithm::Sha384 => [&self.sha384, &self.sha256],
+            _ => [&self.sha256, &None],
+        };
+        contexts.into_iter().flatten().next().map(|context| context.current()).unwrap_or_default()
+    }
+
+    /// Gives back its memory, when the handshake is over.
+    fn release(&mut self) {
+        (self.sha256, self.sha384) = (None, None);
     }
 
     /// The SHA-256 digest that our CertificateVerify signs.
     pub(super) fn sha256(&self) -> Result<[u8; 32], CryptoError> {
-        self.sha256.current().first_chunk().copied().ok_or(CryptoError::Unsupported)
+        self.current(HashAlgorithm::Sha256).first_chunk().copied().ok_or(CryptoError::Unsupported)
     }
 }
 
@@ -529,6 +535,13 @@ impl Machine {
         self.share.clear();
         self.acks.complete();
         debug!("dtls: connected");
+    }
+
+    /// Gives back what only the handshake needed: the peer has shown that it is
+    /// through as well.
+    pub(super) fn settle(&mut self) {
+        self.flight.settle();
+        self.transcript.release();
     }
 
     /// Whether extensions of a peer are compatible with RFC 5746 and RFC 7627.

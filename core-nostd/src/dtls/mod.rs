@@ -62,6 +62,7 @@ use crate::wire::{Malformed, Reader, ShortBuffer};
 use core::ops::Range;
 use core::time::Duration;
 use early::Early;
+use flight::Flight;
 use machine::{Machine, State};
 use reassembly::{Inserted, Reassembly};
 
@@ -94,7 +95,10 @@ impl Limits {
     /// The octets of heap that these limits take, without the slots of the
     /// crypto provider.
     pub const fn heap_bytes(&self) -> usize {
-        self.reassembly + self.flight + self.early + self.certificate
+        Reassembly::heap_bytes(self.reassembly)
+            + Flight::heap_bytes(self.flight)
+            + self.early
+            + self.certificate
     }
 }
 
@@ -341,6 +345,8 @@ pub struct Connection {
     early: Early,
     /// Where in `early` the application data is that was lent last.
     lent: Option<Range<usize>>,
+    /// Whether the memory of the handshake was given back.
+    settled: bool,
 }
 
 impl core::fmt::Debug for Connection {
@@ -361,6 +367,7 @@ impl Connection {
             incoming: Reassembly::new(limits.reassembly)?,
             early: Early::new(limits.early)?,
             lent: None,
+            settled: false,
         })
     }
 
@@ -495,11 +502,30 @@ impl Connection {
                         self.machine.ask_for_rest(env);
                     }
                 }
-            } else if let Some(body) = self.handle_record(env, record) {
-                return record.get_mut(body);
+            } else {
+                let body = self.handle_record(env, record);
+                if !self.settled {
+                    self.settle(body.is_some());
+                }
+                if let Some(body) = body {
+                    return record.get_mut(body);
+                }
             }
         }
         None
+    }
+
+    /// Gives back the memory of the handshake, once the peer needs no flight
+    /// of ours again. In DTLS 1.3 ACKs say so; before, application data does.
+    fn settle(&mut self, has_data: bool) {
+        let through = if self.machine.is_13() { !self.machine.flight.is_outstanding() } else { has_data };
+        if !self.is_connected() || !through || !self.incoming.is_empty() || !self.early.is_empty() {
+            return;
+        }
+        self.settled = true;
+        self.machine.settle();
+        self.incoming.settle();
+        self.early = Early::default();
     }
 
     /// Reads one record; says where in it application data is.

@@ -2,11 +2,15 @@
 //! overlapping (RFC 6347, Section 4.2.3).
 
 use super::runs::Runs;
-use crate::mem::{Boxed, OutOfMemory, zeroed_slice};
+use crate::mem::{Boxed, FixedVec, OutOfMemory, zeroed_slice};
 use crate::wire::dtls::{Fragment, HandshakeType};
 
-/// How far ahead of the next message one is kept.
-const WINDOW: u16 = 8;
+/// How far ahead of the next message one is kept in a handshake.
+const WINDOW: usize = 8;
+/// And afterwards, when messages are single.
+const LATER_WINDOW: usize = 2;
+/// The longest message after the handshake: a NewConnectionId.
+const LATER_OCTETS: usize = 128;
 /// How many separate runs of octets of one message are kept.
 const RUNS: usize = 8;
 
@@ -46,6 +50,8 @@ struct Slot {
     epoch: u64,
     at: usize,
     len: usize,
+    /// How many octets are in the arena: all or none.
+    kept: usize,
     /// Whether a fragment came that contradicts what is there.
     doubted: bool,
     /// Which octets are there.
@@ -62,13 +68,48 @@ impl Slot {
 pub(super) struct Reassembly {
     arena: Boxed<[u8]>,
     used: usize,
-    slots: heapless::Vec<Slot, { WINDOW as usize }>,
+    slots: FixedVec<Slot>,
     next_seq: u16,
+    /// The room for what comes after the handshake.
+    later: Option<(Boxed<[u8]>, FixedVec<Slot>)>,
 }
 
 impl Reassembly {
     pub(super) fn new(octets: usize) -> Result<Self, OutOfMemory> {
-        Ok(Self { arena: zeroed_slice(octets)?, used: 0, slots: heapless::Vec::new(), next_seq: 0 })
+        Ok(Self {
+            arena: zeroed_slice(octets)?,
+            used: 0,
+            slots: FixedVec::new(WINDOW)?,
+            next_seq: 0,
+            later: Some((zeroed_slice(LATER_OCTETS)?, FixedVec::new(LATER_WINDOW)?)),
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// The octets of heap that so much room takes.
+    pub(super) const fn heap_bytes(octets: usize) -> usize {
+        octets + LATER_OCTETS + FixedVec::<Slot>::heap_bytes(WINDOW + LATER_WINDOW)
+    }
+
+    /// Whether no message is being put together.
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Gives back the room for the messages of a handshake, when it
+    /// [`is_empty`](Self::is_empty). A longer message than a NewConnectionId
+    /// is refused from then on, but for a NewSessionTicket, of which nothing
+    /// is kept.
+    pub(super) fn settle(&mut self) {
+        if self.is_empty()
+            && let Some(later) = self.later.take()
+        {
+            (self.arena, self.slots) = later;
+        }
     }
 
     /// Whether a fragment's message was consumed before.
@@ -84,7 +125,7 @@ impl Reassembly {
             let end = header.fragment_offset + header.fragment_length == header.length;
             return Inserted::Old { last: end && ahead == u16::MAX };
         }
-        if ahead >= WINDOW {
+        if usize::from(ahead) >= self.slots.capacity() {
             return Inserted::Refused;
         }
         let known = self.slots.iter().position(|s| s.message_seq == header.message_seq);
@@ -113,7 +154,9 @@ impl Reassembly {
                 return Inserted::Refused;
             }
             let start = slot.at + from as usize;
-            if let Some(room) = self.arena.get_mut(start..start + fragment.body.len()) {
+            if slot.kept > 0
+                && let Some(room) = self.arena.get_mut(start..start + fragment.body.len())
+            {
                 room.copy_from_slice(fragment.body);
             }
         }
@@ -127,7 +170,7 @@ impl Reassembly {
             msg_type: slot.msg_type,
             message_seq: slot.message_seq,
             epoch: slot.epoch,
-            body: self.arena.get(slot.at..slot.at + slot.len)?,
+            body: self.arena.get(slot.at..slot.at + slot.kept)?,
         })
     }
 
@@ -165,7 +208,10 @@ impl Reassembly {
 
     fn open(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Option<usize> {
         let header = &fragment.header;
-        let len = header.length as usize;
+        // There are no sessions to resume here: of a ticket it only matters
+        // that it came.
+        let is_ticket = header.msg_type == HandshakeType::NEW_SESSION_TICKET;
+        let len = if is_ticket { 0 } else { header.length as usize };
         if len > self.arena.len() {
             return None;
         }
@@ -184,7 +230,8 @@ impl Reassembly {
             message_seq: header.message_seq,
             epoch,
             at: self.used,
-            len,
+            len: header.length as usize,
+            kept: len,
             doubted: false,
             runs: Runs::default(),
         };
@@ -194,18 +241,15 @@ impl Reassembly {
     }
 
     fn remove(&mut self, index: usize) {
-        if index >= self.slots.len() {
-            return;
-        }
-        let slot = self.slots.remove(index);
-        let end = slot.at + slot.len;
+        let Some(slot) = self.slots.remove(index) else { return };
+        let end = slot.at + slot.kept;
         if end <= self.used {
             self.arena.copy_within(end..self.used, slot.at);
-            self.used -= slot.len;
+            self.used -= slot.kept;
         }
-        for other in &mut self.slots {
+        for other in self.slots.iter_mut() {
             if other.at > slot.at {
-                other.at -= slot.len;
+                other.at -= slot.kept;
             }
         }
     }
@@ -263,6 +307,27 @@ mod tests {
         assert_eq!(r.insert(&fragment(0, &one, 20, 30), 0), Inserted::Old { last: false });
         assert_eq!(r.insert(&fragment(1, &two, 0, 60), 0), Inserted::Kept { next: true });
         assert_eq!(r.peek().unwrap().body, two);
+    }
+
+    #[test]
+    fn after_the_handshake_of_a_ticket_nothing_is_kept() {
+        let whole = [7; 1000];
+        let mut r = Reassembly::new(100).unwrap();
+        r.settle();
+        let ticket = |from, to| {
+            let mut fragment = fragment(0, &whole, from, to);
+            fragment.header.msg_type = HandshakeType::NEW_SESSION_TICKET;
+            fragment
+        };
+        assert_eq!(r.insert(&ticket(0, 600), 3), Inserted::Kept { next: true });
+        assert!(r.peek().is_none());
+        assert_eq!(r.insert(&fragment(1, &whole[..100], 0, 100), 3), Inserted::Kept { next: false });
+        assert_eq!(r.insert(&ticket(600, 1000), 3), Inserted::Kept { next: true });
+        assert!(r.peek().unwrap().body.is_empty());
+        r.pop();
+        assert_eq!(r.peek().unwrap().body, &whole[..100]);
+        r.pop();
+        assert_eq!(r.insert(&fragment(2, &whole, 0, 100), 3), Inserted::Refused, "it is too long");
     }
 
     #[test]

@@ -198,10 +198,12 @@ impl Machine {
 
     pub(super) fn await_client_finished_13(&mut self, message: &Message<'_>) -> Result<(), Error> {
         self.check_finished_13(message)?;
-        // The client's flight was the last; it gets an ACK for it.
         self.flight.begin();
         self.install_application_keys()?;
         self.complete();
+        // The client's flight was the last; it gets an ACK for it, also where
+        // its signature was verified elsewhere, and no record comes now.
+        self.acks.hurry();
         Ok(())
     }
 }

@@ -30,6 +30,34 @@ fn connected() -> Pair {
     pair
 }
 
+/// What only a handshake needs is given back, and what comes later still
+/// finds room.
+#[test]
+fn an_association_that_is_through_gives_back_memory() {
+    for version in [V12, V13] {
+        let [client, server] =
+            [1, 2].map(|seed| Config { max_version: version, ..config(&CHIP, seed) });
+        let mut pair = Pair::with_limits(client, server, &Limits::TINY);
+        pair.start();
+        pair.run(|_, _, _| 1);
+        for _ in 0..2 {
+            pair.exchange_data();
+        }
+        for end in &pair.ends {
+            assert!(end.dtls.settled, "{version:?} {:?}", end.dtls.machine.role);
+            assert_eq!(end.dtls.early.capacity(), 0);
+            assert!(end.dtls.incoming.capacity() < 200);
+            assert!(end.dtls.machine.flight.capacity() < 100);
+        }
+        if version == V13 {
+            assert!(pair.ends[0].dtls.update_keys());
+            pair.settle();
+            assert_eq!(pair.epochs(), [(4, 4), (4, 4)]);
+        }
+        pair.exchange_data();
+    }
+}
+
 #[test]
 fn both_ends_change_their_keys_time_and_again() {
     let mut pair = connected();

@@ -288,6 +288,7 @@ fn main() -> ! {
 /// From construction to the end, with DTLS 1.3.
 #[inline(never)]
 fn whole_life(now: &mut Instant) {
+    let empty = in_use();
     let top = stack::paint();
     let mut a = build(*now, "offerer", ProtocolVersion::DTLS_1_3, 1);
     let mut b = build(*now, "answerer", ProtocolVersion::DTLS_1_3, 2);
@@ -313,6 +314,8 @@ fn whole_life(now: &mut Instant) {
     tell(&a);
     tell(&b);
     messages(now, &mut a, &mut b, &mut depth);
+    // The ends are alike.
+    report("heap-settled", (in_use() - empty).div_ceil(2) as u32);
 
     if let Some(mut channel) = a.channel.and_then(|id| a.pc.data_channel(id)) {
         channel.close(*now);
