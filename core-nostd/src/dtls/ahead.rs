@@ -2,7 +2,7 @@
 //! work is slow and deferred, it is done while a person still reads the page.
 
 use super::machine::{Machine, State};
-use super::operation::{Job, KxSecrets, Operation, Share};
+use super::operation::{Job, KxSecrets, Share};
 use crate::crypto::{KxSecret, NamedGroup};
 use crate::env::Env;
 use crate::wire::Reader;
@@ -12,10 +12,9 @@ impl Machine {
     /// Asks for the shares that a client's first flight has; a server answers
     /// with one of them.
     pub(super) fn make_shares_ahead(&mut self, env: &mut Env<'_>) {
-        let busy = self.operation.is_some() || self.operation_out;
+        let busy = !self.operation.is_empty() || self.operation_out;
         if self.state == State::Idle && !busy && self.kx_secrets.is_empty() {
-            let job = Job::Generate { groups: self.groups_to_share(), rng: env.rng.fork() };
-            self.operation = Some(Operation::new(self.config.provider, job));
+            self.ask_for(Job::Generate { groups: self.groups_to_share(), rng: env.rng.fork() });
         }
     }
 

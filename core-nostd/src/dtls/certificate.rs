@@ -7,6 +7,7 @@ use crate::crypto::{
 use crate::env::Rng;
 use crate::wire::Writer;
 use crate::wire::x509::{self, MAX_CERTIFICATE, SERIAL_LEN, TBS_LEN};
+use bytes::Bytes;
 
 /// The longest certificate that can be imported, in octets.
 pub const MAX_IMPORTED_CERTIFICATE: usize = 640;
@@ -28,7 +29,8 @@ pub const MAX_IMPORTED_CERTIFICATE: usize = 640;
 #[derive(Clone)]
 pub struct Certificate {
     key: Secret<32>,
-    der: heapless::Vec<u8, MAX_IMPORTED_CERTIFICATE>,
+    /// Copies share it.
+    der: Bytes,
     fingerprint: Fingerprint,
 }
 
@@ -113,8 +115,10 @@ impl Certificate {
 
     fn new(provider: &CryptoProvider, key: Secret<32>, der: &[u8]) -> Result<Self, CertificateError> {
         let fingerprint = Fingerprint::of(provider, HashAlgorithm::Sha256, der)?;
-        let der = heapless::Vec::from_slice(der).map_err(|_| CertificateError::TooLong)?;
-        Ok(Self { key, der, fingerprint })
+        if der.len() > MAX_IMPORTED_CERTIFICATE {
+            return Err(CertificateError::TooLong);
+        }
+        Ok(Self { key, der: Bytes::copy_from_slice(der), fingerprint })
     }
 
     /// The certificate in DER.

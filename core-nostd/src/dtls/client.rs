@@ -44,7 +44,7 @@ impl Machine {
                 self.state = State::AwaitServerHello;
                 return Ok(());
             }
-            if self.operation.is_some() || self.operation_out {
+            if !self.operation.is_empty() || self.operation_out {
                 // They are being made.
                 self.state = State::GeneratingShares;
                 return Ok(());

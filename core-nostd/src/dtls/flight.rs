@@ -284,7 +284,8 @@ impl Flight {
                 continue;
             };
             let room = out.get_mut(filled..).unwrap_or_default();
-            let Some(written) = write_record(item, from, to, &self.room.octets, records, room, filled > 0) else {
+            let Some(written) = write_record(item, from, to, &self.room.octets, records, room, filled > 0)
+            else {
                 break;
             };
             filled += written.len;

@@ -142,7 +142,8 @@ pub(super) struct Machine {
     pub(super) records: RecordLayer,
     pub(super) flight: Flight,
     pub(super) transcript: Transcript,
-    pub(super) operation: Option<Operation>,
+    /// One at most, until the handshake is over.
+    pub(super) operation: FixedVec<Operation>,
     /// Whether an operation was handed out.
     pub(super) operation_out: bool,
 
@@ -155,7 +156,8 @@ pub(super) struct Machine {
     pub(super) suite: Option<Suite>,
     pub(super) group: NamedGroup,
     pub(super) srtp_profile: Option<SrtpProfile>,
-    pub(super) peer_key: Option<PeerKey>,
+    /// One at most, until the handshake is over.
+    pub(super) peer_key: FixedVec<PeerKey>,
     /// The secrets of the shares that we made.
     pub(super) kx_secrets: KxSecrets,
     /// What we share, as KeyShareEntry values; in DTLS 1.2, as client, the
@@ -199,7 +201,7 @@ impl Machine {
             records: RecordLayer::new(provider, config.connection_id)?,
             flight: Flight::new(limits.flight)?,
             transcript: Transcript::new(provider)?,
-            operation: None,
+            operation: FixedVec::new(1)?,
             operation_out: false,
             fingerprints: Fingerprints::new(),
             peer_fingerprint: None,
@@ -209,7 +211,7 @@ impl Machine {
             suite: None,
             group: NamedGroup::SECP256R1,
             srtp_profile: None,
-            peer_key: None,
+            peer_key: FixedVec::new(1)?,
             kx_secrets: KxSecrets::new(),
             share: Share::new(),
             certificate_requested: false,
@@ -385,8 +387,17 @@ impl Machine {
     }
 
     pub(super) fn begin_operation(&mut self, job: Job, state: State) {
-        self.operation = Some(Operation::new(self.config.provider, job));
         self.state = state;
+        self.ask_for(job);
+    }
+
+    /// Has a public-key operation done.
+    pub(super) fn ask_for(&mut self, job: Job) {
+        self.operation.clear();
+        if self.operation.push(Operation::new(self.config.provider, job)).is_err() {
+            // There is room for one as long as there is a handshake.
+            self.fail(Error::Internal);
+        }
     }
 
     /// Pushes a message to the flight and the transcript.
@@ -445,7 +456,8 @@ impl Machine {
                 return Err(Error::PeerMisbehaved(AlertDescription::ILLEGAL_PARAMETER));
             }
         }
-        self.peer_key = Some(key);
+        self.peer_key.clear();
+        self.peer_key.push(key).map_err(|_| Error::Internal)?;
         self.add(message);
         self.state = next;
         Ok(())
@@ -464,7 +476,7 @@ impl Machine {
         let verifier = self.config.provider.verifier(scheme).ok_or(illegal)?;
         let digest = digest(self, verifier.hash())?;
         let signature = Signature::from_slice(signature).map_err(|_| illegal)?;
-        let key = self.peer_key.take().ok_or(Error::Internal)?;
+        let key = self.peer_key.pop().ok_or(Error::Internal)?;
         self.begin_operation(Job::Verify { scheme, key, digest, signature }, state);
         Ok(())
     }
@@ -531,7 +543,7 @@ impl Machine {
         self.state = State::Connected;
         self.connected = true;
         self.kx_secrets.clear();
-        self.peer_key = None;
+        self.peer_key.clear();
         self.share.clear();
         self.acks.complete();
         debug!("dtls: connected");
@@ -542,6 +554,8 @@ impl Machine {
     pub(super) fn settle(&mut self) {
         self.flight.settle();
         self.transcript.release();
+        self.operation.release();
+        self.peer_key.release();
     }
 
     /// Whether extensions of a peer are compatible with RFC 5746 and RFC 7627.
@@ -614,12 +628,12 @@ impl Machine {
         self.connected = false;
         self.flight.clear();
         self.acks.clear();
-        self.operation = None;
+        self.operation.clear();
         self.operation_out = false;
         self.kx_secrets.clear();
         self.master = None;
         self.secrets = None;
-        self.peer_key = None;
+        self.peer_key.clear();
         if self.alert.is_none() {
             self.records.clear();
         }

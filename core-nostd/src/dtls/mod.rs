@@ -56,7 +56,7 @@ pub use record::Records;
 
 use crate::crypto::{CryptoError, CryptoProvider, NamedGroup};
 use crate::env::{Env, Instant};
-use crate::mem::{Datagram, OutOfMemory, Placed};
+use crate::mem::{Datagram, FixedVec, OutOfMemory, Placed};
 use crate::wire::dtls::{AlertDescription, ContentType, Fragment, peek_connection_id};
 use crate::wire::{Malformed, Reader, ShortBuffer};
 use core::ops::Range;
@@ -64,6 +64,7 @@ use core::time::Duration;
 use early::Early;
 use flight::Flight;
 use machine::{Machine, State};
+use operation::PeerKey;
 use reassembly::{Inserted, Reassembly};
 
 /// How much memory an association takes.
@@ -95,7 +96,9 @@ impl Limits {
     /// The octets of heap that these limits take, without the slots of the
     /// crypto provider.
     pub const fn heap_bytes(&self) -> usize {
-        Reassembly::heap_bytes(self.reassembly)
+        FixedVec::<Operation>::heap_bytes(1)
+            + FixedVec::<PeerKey>::heap_bytes(1)
+            + Reassembly::heap_bytes(self.reassembly)
             + Flight::heap_bytes(self.flight)
             + self.early
             + self.certificate
@@ -614,7 +617,7 @@ impl Connection {
             if self.machine.is_13() {
                 self.incoming.forget_before(self.machine.records.read_epoch().min(3));
             }
-            if self.machine.operation.is_some() || self.machine.operation_out || !self.machine.is_alive() {
+            if !self.machine.operation.is_empty() || self.machine.operation_out || !self.machine.is_alive() {
                 break;
             }
             let Some(message) = self.incoming.peek() else { break };
@@ -636,14 +639,14 @@ impl Connection {
         if self.machine.config.defer_operations {
             return;
         }
-        while let Some(operation) = self.machine.operation.take() {
+        while let Some(operation) = self.machine.operation.pop() {
             self.machine.handle_outcome(operation.run());
         }
     }
 
     /// Public-key work to be done, when it is deferred. It is handed out once.
     pub fn pending_operation(&mut self) -> Option<Operation> {
-        let operation = self.machine.operation.take();
+        let operation = self.machine.operation.pop();
         self.machine.operation_out |= operation.is_some();
         operation
     }

@@ -60,7 +60,7 @@ impl Machine {
             SignatureScheme::RSA_PSS_RSAE_SHA256 => KeyKind::Rsa,
             _ => return Err(Error::PeerMisbehaved(AlertDescription::ILLEGAL_PARAMETER)),
         };
-        if self.peer_key.as_ref().is_none_or(|key| key.kind() != fitting) {
+        if self.peer_key.first().is_none_or(|key| key.kind() != fitting) {
             return Err(Error::PeerMisbehaved(AlertDescription::ILLEGAL_PARAMETER));
         }
         let signer = self.peer_role();

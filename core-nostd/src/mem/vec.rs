@@ -99,6 +99,11 @@ impl<T> FixedVec<T> {
         self.items.truncate(len);
     }
 
+    /// Removes all items and gives back the memory: none fits any more.
+    pub fn release(&mut self) {
+        (self.items, self.capacity) = (Vec::new(), 0);
+    }
+
     /// Removes all items.
     pub fn clear(&mut self) {
         self.items.clear();

@@ -20,7 +20,7 @@ use super::connection::RTCPeerConnection;
 use super::event::RTCPeerConnectionEvent;
 use crate::env::{Env, Instant, TransportContext, TransportProtocol};
 use crate::ice::PairId;
-use crate::mem::{FixedVec, OutOfMemory};
+use crate::mem::{FixedDeque, FixedVec, OutOfMemory};
 use crate::stun::Deframer;
 use crate::wire::turn::Framing;
 use core::net::{IpAddr, SocketAddr};
@@ -48,7 +48,15 @@ impl Limits {
 
     /// The octets of heap that these limits take.
     pub const fn heap_bytes(&self) -> usize {
-        FixedVec::<Stream>::heap_bytes(self.streams) + self.streams * self.datagram
+        FixedVec::<Stream>::heap_bytes(self.streams)
+            + self.streams * self.datagram
+            + FixedDeque::<TransportContext>::heap_bytes(self.refused())
+    }
+
+    /// How many streams that came unasked for are told of at a time. Who has
+    /// no streams listens for none.
+    const fn refused(&self) -> usize {
+        if self.streams == 0 { 0 } else { 4 }
     }
 }
 
@@ -147,7 +155,7 @@ pub(super) struct Streams {
     places: FixedVec<Stream>,
     next_id: u32,
     /// Streams that came unasked for and found no place.
-    refused: heapless::Deque<TransportContext, 4>,
+    refused: FixedDeque<TransportContext>,
 }
 
 /// An accepted stream on which no check comes for this long is closed.
@@ -170,7 +178,7 @@ impl Streams {
             };
             places.push(place).map_err(|_| OutOfMemory)?;
         }
-        Ok(Self { places, next_id: 1, refused: heapless::Deque::new() })
+        Ok(Self { places, next_id: 1, refused: FixedDeque::new(limits.refused())? })
     }
 
     /// Takes a free place. `None` when there is none.

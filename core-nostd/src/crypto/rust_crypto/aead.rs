@@ -1,12 +1,14 @@
 use crate::crypto::{AEAD_NONCE_LEN, AEAD_TAG_LEN, AeadAlgorithm, AeadContext, Aeads, CryptoError, Secret};
 use crate::mem::{Boxed, OutOfMemory, boxed};
 use aes_gcm::aead::inout::InOutBuf;
-use aes_gcm::aead::{AeadInOut, KeyInit};
-use aes_gcm::aes::cipher::{BlockCipherEncrypt, KeyIvInit, StreamCipher, StreamCipherSeek};
+use aes_gcm::aead::{self, AeadInOut, KeyInit, consts::U12};
+use aes_gcm::aes::cipher::{BlockCipherEncrypt, InvalidLength, KeyIvInit, StreamCipher, StreamCipherSeek};
 use aes_gcm::aes::{Aes128Enc, Aes256Enc};
-use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use aes_gcm::{Aes128Gcm, Aes256Gcm, Tag};
 use chacha20::ChaCha20;
 use chacha20poly1305::ChaCha20Poly1305;
+
+type Nonce = aes_gcm::Nonce<U12>;
 
 /// AES-GCM and ChaCha20-Poly1305.
 pub(super) struct Sealing;
@@ -14,9 +16,10 @@ pub(super) struct Sealing;
 /// The same without AES-256, which a chip does not offer.
 pub(super) struct ShortSealing;
 
-/// [`Aeads`] for a table with the algorithms named.
+/// [`Aeads`] for a table with the algorithms named, each with the types of its
+/// key and of its key of record numbers.
 macro_rules! aeads {
-    ($table:ident, $key:ident, $number:ident, $($algorithm:ident $numbers:ident)+) => {
+    ($table:ident, $key:ident, $number:ident, $($algorithm:ident $cipher:ident $numbers:ident,)+) => {
         impl Aeads for $table {
             fn supports(&self, algorithm: AeadAlgorithm) -> bool {
                 matches!(algorithm, $(AeadAlgorithm::$algorithm)|+)
@@ -32,7 +35,7 @@ macro_rules! aeads {
         #[allow(clippy::large_enum_variant, reason = "the slot has room for the largest")]
         enum $key {
             None,
-            $($algorithm($algorithm),)+
+            $($algorithm($cipher),)+
         }
 
         /// The key of record numbers.
@@ -48,7 +51,7 @@ macro_rules! aeads {
                 let invalid = |_| CryptoError::Invalid;
                 *this = match algorithm {
                     $(AeadAlgorithm::$algorithm => {
-                        $key::$algorithm($algorithm::new_from_slice(key).map_err(invalid)?)
+                        $key::$algorithm($cipher::new_from_slice(key).map_err(invalid)?)
                     })+
                     #[allow(unreachable_patterns, reason = "one of the tables has them all")]
                     _ => return Err(CryptoError::Unsupported),
@@ -114,8 +117,15 @@ macro_rules! aeads {
     };
 }
 
-aeads!(Sealing, Key, Number, Aes128Gcm Aes128Enc Aes256Gcm Aes256Enc ChaCha20Poly1305 ChaCha);
-aeads!(ShortSealing, ShortKey, ShortNumber, Aes128Gcm LateAes128 ChaCha20Poly1305 ChaCha);
+aeads!(Sealing, Key, Number,
+    Aes128Gcm Aes128Gcm Aes128Enc,
+    Aes256Gcm Aes256Gcm Aes256Enc,
+    ChaCha20Poly1305 ChaCha20Poly1305 ChaCha,
+);
+aeads!(ShortSealing, ShortKey, ShortNumber,
+    Aes128Gcm LateAes128Gcm LateAes128,
+    ChaCha20Poly1305 ChaCha20Poly1305 ChaCha,
+);
 
 /// A key of record numbers.
 trait Numbers: Sized {
@@ -143,8 +153,41 @@ macro_rules! aes_numbers {
 
 aes_numbers!(Aes128Enc Aes256Enc);
 
-/// AES-128 whose schedule, of some hundred octets, is made for each record
+/// AES-128-GCM whose schedule, of some hundred octets, is made for each record
 /// anew: what a chip has least of is memory.
+struct LateAes128Gcm(Secret<16>);
+
+impl LateAes128Gcm {
+    fn new_from_slice(key: &[u8]) -> Result<Self, InvalidLength> {
+        Aes128Gcm::new_from_slice(key)?;
+        Ok(Self(Secret::new(key).ok_or(InvalidLength)?))
+    }
+
+    fn schedule(&self) -> Result<Aes128Gcm, aead::Error> {
+        Aes128Gcm::new_from_slice(self.0.as_slice()).map_err(|_| aead::Error)
+    }
+
+    fn encrypt_inout_detached(
+        &self,
+        nonce: &Nonce,
+        aad: &[u8],
+        data: InOutBuf<'_, '_, u8>,
+    ) -> Result<Tag, aead::Error> {
+        self.schedule()?.encrypt_inout_detached(nonce, aad, data)
+    }
+
+    fn decrypt_inout_detached(
+        &self,
+        nonce: &Nonce,
+        aad: &[u8],
+        data: InOutBuf<'_, '_, u8>,
+        tag: &Tag,
+    ) -> Result<(), aead::Error> {
+        self.schedule()?.decrypt_inout_detached(nonce, aad, data, tag)
+    }
+}
+
+/// AES-128, likewise.
 struct LateAes128(Secret<16>);
 
 impl Numbers for LateAes128 {

@@ -385,8 +385,7 @@ fn deferred_operations_lead_to_the_same_end() {
     }
 }
 
-static WITHOUT_X25519: CryptoProvider =
-    CryptoProvider { key_exchanges: &[CHIP.key_exchanges[1]], ..CHIP };
+static WITHOUT_X25519: CryptoProvider = CryptoProvider { key_exchanges: &[CHIP.key_exchanges[1]], ..CHIP };
 
 /// Shares that are made before the start are used once, by either role, and
 /// whether they are ready when they are wanted or not.

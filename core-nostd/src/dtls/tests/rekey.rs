@@ -35,8 +35,7 @@ fn connected() -> Pair {
 #[test]
 fn an_association_that_is_through_gives_back_memory() {
     for version in [V12, V13] {
-        let [client, server] =
-            [1, 2].map(|seed| Config { max_version: version, ..config(&CHIP, seed) });
+        let [client, server] = [1, 2].map(|seed| Config { max_version: version, ..config(&CHIP, seed) });
         let mut pair = Pair::with_limits(client, server, &Limits::TINY);
         pair.start();
         pair.run(|_, _, _| 1);
