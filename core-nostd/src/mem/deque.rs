@@ -44,12 +44,18 @@ impl<T> FixedDeque<T> {
         self.items.len() >= self.capacity
     }
 
+    /// Never so when it is not full. The compiler does not know, and leaves out
+    /// the code that grows where this is asked before.
+    fn has_to_grow(&self) -> bool {
+        self.items.len() == self.items.capacity()
+    }
+
     /// Appends at the back.
     ///
     /// # Errors
     /// [`Full`] when there is no room.
     pub fn push_back(&mut self, item: T) -> Result<(), Full> {
-        if self.is_full() {
+        if self.is_full() || self.has_to_grow() {
             return Err(Full);
         }
         self.items.push_back(item);
@@ -61,7 +67,7 @@ impl<T> FixedDeque<T> {
     /// # Errors
     /// [`Full`] when there is no room.
     pub fn push_front(&mut self, item: T) -> Result<(), Full> {
-        if self.is_full() {
+        if self.is_full() || self.has_to_grow() {
             return Err(Full);
         }
         self.items.push_front(item);
@@ -73,7 +79,7 @@ impl<T> FixedDeque<T> {
     /// # Errors
     /// [`Full`] when there is no room.
     pub fn insert(&mut self, index: usize, item: T) -> Result<(), Full> {
-        if self.is_full() {
+        if self.is_full() || self.has_to_grow() {
             return Err(Full);
         }
         self.items.insert(index.min(self.items.len()), item);

@@ -35,12 +35,18 @@ impl<T> FixedVec<T> {
         self.items.len() >= self.capacity
     }
 
+    /// Never so when it is not full. The compiler does not know, and leaves out
+    /// the code that grows where this is asked before.
+    fn has_to_grow(&self) -> bool {
+        self.items.len() == self.items.capacity()
+    }
+
     /// Appends an item.
     ///
     /// # Errors
     /// [`Full`] when there is no room.
     pub fn push(&mut self, item: T) -> Result<(), Full> {
-        if self.is_full() {
+        if self.is_full() || self.has_to_grow() {
             return Err(Full);
         }
         self.items.push(item);
@@ -52,7 +58,7 @@ impl<T> FixedVec<T> {
     /// # Errors
     /// [`Full`] when there is no room.
     pub fn insert(&mut self, index: usize, item: T) -> Result<(), Full> {
-        if self.is_full() {
+        if self.is_full() || self.has_to_grow() {
             return Err(Full);
         }
         self.items.insert(index.min(self.items.len()), item);
