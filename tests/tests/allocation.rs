@@ -212,8 +212,16 @@ fn nothing_allocates_from_the_first_check_to_the_close() {
             count(&mut rig, "closing", |rig| {
                 let now = rig.now;
                 rig.pcs[0].close(now);
-                let gone = |r: &mut Rig| r.pcs[1].dtls_transport_state() == RTCDtlsTransportState::Closed;
-                assert!(rig.run(Duration::from_secs(60), gone));
+                // Where the goodbye was lost, silence says it.
+                let gone = |r: &mut Rig| {
+                    r.pcs[1].dtls_transport_state() == RTCDtlsTransportState::Closed
+                        || loss > 0 && r.pcs[1].ice_connection_state() == RTCIceConnectionState::Failed
+                };
+                assert!(
+                    rig.run(Duration::from_secs(60), gone),
+                    "{loss} per mille lost: {:?}",
+                    rig.pcs[1].connection_state()
+                );
             });
         }
     }
@@ -221,16 +229,19 @@ fn nothing_allocates_from_the_first_check_to_the_close() {
 
 #[test]
 fn construction_takes_what_the_limits_say() {
-    // Beside what `Limits` names there are the contexts of the crypto provider,
-    // as large for every connection.
+    // Beside what `Limits` names there are the contexts of the crypto provider
+    // and the certificate, as large for every connection.
     let mut contexts = None;
     for (name, limits) in [("TINY", Limits::TINY), ("DEFAULT", Limits::DEFAULT), ("SERVER", Limits::SERVER)] {
         let mut pc = None;
         let info = measure(|| pc = Some(build(limits, 1)));
         let beside = info.bytes_current - limits.heap_bytes() as i64;
-        println!("{name}: {} octets, of which {beside} for crypto contexts", info.bytes_current);
+        println!(
+            "{name}: {} octets, of which {beside} for crypto contexts and the certificate",
+            info.bytes_current
+        );
         assert_eq!(beside, *contexts.get_or_insert(beside), "{name}");
-        assert!((0..4096).contains(&beside), "{name}: {beside}");
+        assert!((0..4608).contains(&beside), "{name}: {beside}");
         // Room for an arena may be asked for and given back before it is taken
         // (`mem::zeroed_slice`), which is no more memory at any time.
         assert_eq!(info.bytes_max, info.bytes_current as u64, "{name}: never more than what stays");

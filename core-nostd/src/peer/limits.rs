@@ -78,9 +78,10 @@ impl Limits {
         streams: super::streams::Limits::SERVER,
     };
 
-    /// The octets of heap that one connection takes with these limits, beside
-    /// the running contexts of its crypto provider (two to four kilobytes, the
-    /// same for all limits).
+    /// The octets of heap that one connection takes with these limits until it
+    /// is connected, beside the running contexts of its crypto provider and its
+    /// certificate (one to four kilobytes, the same for all limits). Much of
+    /// what only a handshake needs is given back afterwards.
     pub const fn heap_bytes(&self) -> usize {
         #[cfg(feature = "turn")]
         let turn = self.turn.heap_bytes();
