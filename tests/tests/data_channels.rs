@@ -238,6 +238,58 @@ fn a_tiny_end_and_a_large_one_understand_each_other() {
     }
 }
 
+/// "If description negotiates the DTLS role of the SCTP transport [...]:
+/// generate an ID" (W3C WebRTC, Section 4.4.1.5).
+#[test]
+fn stream_numbers_are_known_with_the_answer() {
+    let mut pair = Pair::new(Weather::default(), 1);
+    let open = |pair: &mut Pair, end| open_channel(pair, end, "numbered", RTCDataChannelInit::default());
+    let number = |pair: &mut Pair, end: usize, id| pair.ends[end].pc.data_channel(id).unwrap().stream_id();
+    let (a, b) = (open(&mut pair, 0), open(&mut pair, 1));
+    assert_eq!((number(&mut pair, 0, a), number(&mut pair, 1, b)), (None, None));
+    pair.negotiate(0, false);
+    // The answering end is the DTLS client.
+    assert_eq!((number(&mut pair, 0, a), number(&mut pair, 1, b)), (Some(1), Some(0)));
+    let next = open(&mut pair, 0);
+    assert_eq!(number(&mut pair, 0, next), Some(3));
+    let taken = RTCDataChannelInit { negotiated: Some(3), ..Default::default() };
+    let now = pair.now;
+    assert_eq!(pair.ends[0].pc.create_data_channel(now, "", taken), Err(ChannelError::StreamInUse));
+    // Nobody hears of a channel that is closed before the association is up.
+    pair.ends[0].pc.data_channel(a).unwrap().close(now);
+    all_open(&mut pair, 2);
+    let theirs = pair.ends[1].opened();
+    let mut numbers: Vec<_> = theirs.iter().map(|&id| number(&mut pair, 1, id)).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [Some(0), Some(3)]);
+}
+
+#[test]
+fn labels_may_be_as_long_as_their_message_allows() {
+    let mut setup = Setup::end(0);
+    setup.limits.channel.text_bytes = 160 * 1024;
+    let mut other = Setup::end(1);
+    other.limits.channel.text_bytes = 160 * 1024;
+    let text = "x".repeat(65_535);
+    let init = RTCDataChannelInit { protocol: &text, ..Default::default() };
+    let mut pair = Pair::with(Weather::default(), 1, &setup, &other);
+    pair.connect();
+    open_channel(&mut pair, 0, &text, init);
+    all_open(&mut pair, 2);
+    let theirs = pair.ends[1].opened()[1];
+    let channel = pair.ends[1].pc.data_channel(theirs).unwrap();
+    assert!(channel.label() == text && channel.protocol() == text);
+
+    // A peer that takes no message so long: the channel fails, the next opens.
+    other.limits.sctp.max_message_size = 64 * 1024;
+    let mut pair = Pair::with(Weather::default(), 1, &setup, &other);
+    pair.connect();
+    open_channel(&mut pair, 0, &text, init);
+    open_channel(&mut pair, 0, "short", RTCDataChannelInit::default());
+    all_open(&mut pair, 2);
+    assert_eq!(channel_events(&pair.ends[0], |e| matches!(e, RTCDataChannelEvent::OnError(_))), 1);
+}
+
 #[test]
 fn a_full_buffer_is_an_error_and_loses_nothing() {
     let mut pair = Pair::new(Weather::default(), 1);
@@ -285,25 +337,52 @@ fn thresholds_are_told_when_they_are_crossed() {
     let [a, _] = pair.connect();
     let now = pair.now;
     let mut channel = pair.ends[0].pc.data_channel(a).unwrap();
-    channel.set_buffered_amount_high_threshold(10_000);
+    channel.set_buffered_amount_high_threshold(40_000);
     channel.set_buffered_amount_low_threshold(2_000);
-    channel.send(now, &[0; 9_999]).unwrap();
-    assert_eq!(channel.buffered_amount(), 9_999);
+    channel.send(now, &[0; 39_999]).unwrap();
+    assert_eq!(channel.buffered_amount(), 39_999);
     let count = |e: &End| {
         (
             channel_events(e, |e| matches!(e, RTCDataChannelEvent::OnBufferedAmountHigh(_))),
             channel_events(e, |e| matches!(e, RTCDataChannelEvent::OnBufferedAmountLow(_))),
         )
     };
-    pair.run(Duration::ZERO, |_| true);
+    channel.send(now, &[0; 1]).unwrap();
+    assert_eq!(channel.buffered_amount(), 40_000);
     assert_eq!(count(&pair.ends[0]), (0, 0));
-    let now = pair.now;
-    pair.ends[0].pc.data_channel(a).unwrap().send(now, &[0; 1]).unwrap();
+    // Sent is what the congestion window takes; the rest waits for the peer's
+    // acknowledgement.
     pair.run(Duration::ZERO, |_| true);
     assert_eq!(count(&pair.ends[0]), (1, 0));
+    let waits = pair.ends[0].pc.data_channel(a).unwrap().buffered_amount();
+    assert!((2_001..39_000).contains(&waits), "{waits}");
     pair.run(5 * SECOND, |_| false);
     assert_eq!(count(&pair.ends[0]), (1, 1));
     assert_eq!(pair.ends[0].pc.data_channel(a).unwrap().buffered_amount(), 0);
+}
+
+/// What was sent is not buffered any more and still has to be kept: a message
+/// can meet a full buffer while the buffered amount is 0, and whoever waits for
+/// the low-water signal must get one.
+#[test]
+fn a_buffer_full_of_what_is_under_way_announces_room_as_well() {
+    let mut setup = Setup::end(0);
+    setup.limits.sctp.send_buffer = 4 * 1024;
+    let weather = Weather { delay: Duration::from_millis(50), ..Weather::default() };
+    let mut pair = Pair::with(weather, 1, &setup, &Setup::end(1));
+    let [a, _] = pair.connect();
+    let low = |e: &End| channel_events(e, |e| matches!(e, RTCDataChannelEvent::OnBufferedAmountLow(_)));
+    let now = pair.now;
+    pair.ends[0].pc.data_channel(a).unwrap().send(now, &[1; 3000]).unwrap();
+    pair.run(Duration::ZERO, |_| true);
+    let before = low(&pair.ends[0]);
+    let mut channel = pair.ends[0].pc.data_channel(a).unwrap();
+    assert_eq!(channel.buffered_amount(), 0);
+    assert_eq!(channel.send(now, &[2; 3000]), Err(WriteError::Full));
+    assert!(pair.run(5 * SECOND, |p| low(&p.ends[0]) == before + 1));
+    let now = pair.now;
+    pair.ends[0].pc.data_channel(a).unwrap().send(now, &[2; 3000]).unwrap();
+    assert!(pair.run(5 * SECOND, |p| p.ends[1].received.len() == 2));
 }
 
 #[test]

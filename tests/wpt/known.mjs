@@ -11,12 +11,6 @@ export const KNOWN = [
   ["RTCConfiguration-iceServers.html", "example.net:  should", "the URL standard takes blanks off the end"],
   ["RTCConfiguration-iceServers.html", "192.0x00A80001", "the URL standard reads it as an IPv4 address"],
   ["RTCConfiguration-iceServers.html", "a\\b", "the URL standard reads it as a host and a path"],
-  ["RTCDataChannel-bufferedAmount.html", "bufferedAmount should", "what is sent is counted until the peer has acknowledged it"],
-  ["RTCDataChannel-bufferedAmount.html", "fires after each sent message", "the acknowledgement comes after the message, for which the test then waits in vain"],
-  ["RTCDataChannel-bufferedAmount.html", "bufferedamount is data.length", "what is sent is counted until the peer has acknowledged it"],
   ["RTCPeerConnection-createDataChannel.html", "attribute default values", 'an older test: in the text of today binaryType is "arraybuffer" at first'],
   ["RTCPeerConnection-createDataChannel.html", "with provided parameters", 'an older test: in the text of today binaryType is "arraybuffer" at first'],
-  ["RTCPeerConnection-createDataChannel.html", "maximum length label and protocol", "label and protocol together have room for 16,372 octets"],
-  ["RTCPeerConnection-createDataChannel.html", "(after setRemoteDescription) should have id", "the number of a stream is chosen when the association is up"],
-  ["RTCPeerConnection-createDataChannel.html", "negotiated via DCEP", "the number of a stream is chosen when the association is up"],
 ];

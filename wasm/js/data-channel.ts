@@ -37,6 +37,7 @@ interface Waiting {
 export const INTERNAL = Symbol("internal");
 export const BUSY = Symbol("busy");
 export const DRIVE = Symbol("drive");
+export const SETTLE = Symbol("settle");
 export const ANNOUNCED = Symbol("announced");
 export const OPENED = Symbol("opened");
 export const REFRESH = Symbol("refresh");
@@ -179,12 +180,12 @@ export class RTCDataChannel extends EventTarget {
     this.#owner.kick(this);
   }
 
-  /** @internal Whether {@link DRIVE} has anything to do. */
+  /** @internal Whether {@link DRIVE} or {@link SETTLE} has anything to do. */
   get [BUSY](): boolean {
-    return this.#buffered > 0 || this.#closeWhenSent;
+    return this.#buffered > 0 || this.#queue.length > 0 || this.#closeWhenSent;
   }
 
-  /** @internal Sends what waits, and tells of what was sent. True when it began to close. */
+  /** @internal Sends what waits. True when it began to close. */
   [DRIVE](): boolean {
     const { core } = this.#owner;
     if (!core) return false;
@@ -199,13 +200,21 @@ export class RTCDataChannel extends EventTarget {
       this.#closeWhenSent = false;
       core.closeDataChannel(this.#owner.now(), this.#id);
     }
-    if (this.#buffered > 0) {
-      const now = Math.min(this.#buffered, this.#queued + core.bufferedAmount(this.#id));
-      const fell = this.#buffered > this.#threshold && now <= this.#threshold;
-      this.#buffered = now;
-      if (fell) this.dispatchEvent(new Event("bufferedamountlow"));
-    }
     return closes;
+  }
+
+  /**
+   * @internal "When the underlying data transport sends data from its queue,
+   * the user agent MUST queue a task that reduces [[BufferedAmount]]" (W3C
+   * WebRTC, Section 6.2): this is that task.
+   */
+  [SETTLE](): void {
+    const { core } = this.#owner;
+    if (!core || this.#buffered === 0) return;
+    const now = Math.min(this.#buffered, this.#queued + core.bufferedAmount(this.#id));
+    const fell = this.#buffered > this.#threshold && now <= this.#threshold;
+    this.#buffered = now;
+    if (fell) this.dispatchEvent(new Event("bufferedamountlow"));
   }
 
   /** @internal The peer opened it. */

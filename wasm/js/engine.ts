@@ -11,6 +11,10 @@ export interface EngineOwner {
   message(message: Message): void;
   /** Sends what waits; true when that may have brought events about. */
   flush(): boolean;
+  /** A task begins: what was sent in earlier ones is told. */
+  settle(): void;
+  /** Whether {@link settle} has anything to tell once something was sent. */
+  readonly sending: boolean;
   /** Wasm stopped in the middle, or the memory is full: the connection is gone. */
   broken(error: unknown): void;
 }
@@ -44,7 +48,9 @@ export class Engine implements TransportSink {
   readonly #owner: EngineOwner;
   readonly #factory: TransportFactory;
   #transport: Transport | null = null;
+  /** A task is on its way; and whether it is for more than to settle. */
   #soon = false;
+  #due = false;
   #kicked = false;
   #running = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -128,11 +134,21 @@ export class Engine implements TransportSink {
 
   /** Goes on in a task of its own. */
   soon(): void {
+    this.#due = true;
+    this.#task();
+  }
+
+  #task(): void {
     if (this.#soon || !this.#core) return;
     this.#soon = true;
     soon(() => {
       this.#soon = false;
-      this.#guarded(() => this.#turn());
+      const due = this.#due;
+      this.#due = false;
+      this.#guarded(() => {
+        this.#owner.settle();
+        if (due && this.#core) this.#turn();
+      });
     });
   }
 
@@ -185,7 +201,8 @@ export class Engine implements TransportSink {
     const core = this.#core;
     const transport = this.#transport;
     if (!core || !transport) return;
-    for (let transmit; !this.#streams.full && (transmit = core.pollWrite(now())); ) {
+    let sent = false;
+    for (let transmit; !this.#streams.full && (transmit = core.pollWrite(now())); sent = true) {
       const { local, remote, data } = transmit;
       try {
         if (local.protocol === "udp") transport.send(local, remote, data);
@@ -195,6 +212,7 @@ export class Engine implements TransportSink {
       }
       if (this.#core !== core) return;
     }
+    if (sent && this.#owner.sending) this.#task();
   }
 
   #arm(): void {

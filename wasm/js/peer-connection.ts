@@ -1,7 +1,8 @@
 import { NATIVE, RTCCertificate, generateCertificate } from "./certificate.js";
 import { type Configuration, type RTCConfiguration, type RTCIceServer, checkConfiguration, serverUrl } from "./configuration.js";
 import {
-  ABANDONED, ANNOUNCED, BUSY, CLOSED, CLOSING, DRIVE, INTERNAL as CHANNEL, OPENED, PRIORITIES, RECEIVED, REFRESH, RTCDataChannel,
+  ABANDONED, ANNOUNCED, BUSY, CLOSED, CLOSING, DRIVE, INTERNAL as CHANNEL, OPENED, PRIORITIES, RECEIVED, REFRESH,
+  RTCDataChannel, SETTLE,
   type RTCDataChannelInit,
 } from "./data-channel.js";
 import {
@@ -98,10 +99,13 @@ export class RTCPeerConnection extends EventTarget {
       channels: this.#maxChannels, includeLoopback: true, ...datagrams(transport, core), ...core, ...serving(this.#configuration),
     };
     if (certificate) given.certificate = certificate[NATIVE];
+    const busy = this.#busy;
     this.#engine = new Engine(given, transport, {
       event: (event) => this.#handle(event),
       message: (message) => this.#receive(message),
       flush: () => this.#flush(),
+      settle: () => this.#settle(),
+      get sending() { return busy.size > 0; },
       broken: (error) => this.#break(error),
     });
     this.#operations = new Operations(() => this.#closed, () => this.#updateNegotiationNeeded());
@@ -240,6 +244,8 @@ export class RTCPeerConnection extends EventTarget {
         this.#ice[SET]({ role: (type === "offer") === (side === "local") ? "controlling" : "controlled" });
       }
     }
+    // The DTLS role may be known now, and with it the channels' numbers.
+    for (const channel of this.#channels.values()) channel[REFRESH]();
     const { signaling } = core.states;
     if (signaling !== this.#signalingState) {
       this.#signalingState = signaling;
@@ -488,11 +494,15 @@ export class RTCPeerConnection extends EventTarget {
 
   #flush(): boolean {
     let events = false;
+    for (const channel of this.#busy) events = channel[DRIVE]() || events;
+    return events;
+  }
+
+  #settle(): void {
     for (const channel of this.#busy) {
-      events = channel[DRIVE]() || events;
+      channel[SETTLE]();
       if (!channel[BUSY]) this.#busy.delete(channel);
     }
-    return events;
   }
 
   #receive({ channel, isString, data }: Message): void {
@@ -578,7 +588,6 @@ export class RTCPeerConnection extends EventTarget {
     if (!core) return;
     const { dtls, sctp } = core.states;
     this.#maxMessageSize = core.native.max_message_size();
-    if (sctp === "connected") for (const channel of this.#channels.values()) channel[REFRESH]();
     this.#dtls[SET](dtls);
     this.#sctpTransport[SET](sctp, this.#maxChannels);
   }

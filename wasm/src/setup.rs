@@ -1,12 +1,12 @@
 //! What a connection is told at construction, and certificates.
 
 use crate::{exception, instant};
-use picortc::dtls;
 use picortc::env::Rng;
 use picortc::peer::{
     BuildError, Limits, RTCConfiguration, RTCIceServer, RTCIceTransportPolicy, RTCPeerConnection,
     RTCPeerConnectionBuilder, SettingEngine,
 };
+use picortc::{channel, dtls};
 use picortc_wasm_crypto::PROVIDER;
 use wasm_bindgen::prelude::*;
 
@@ -83,6 +83,13 @@ struct Server {
     credential: String,
 }
 
+/// The W3C's interface takes labels and protocols of 65,535 octets: there is
+/// room for one channel with both, and for the labels of a thousand others.
+const DEFAULT: Limits = Limits {
+    channel: channel::Limits { text_bytes: 160 * 1024, ..channel::Limits::DEFAULT },
+    ..Limits::DEFAULT
+};
+
 #[wasm_bindgen]
 impl Setup {
     /// The defaults of browsers.
@@ -91,7 +98,7 @@ impl Setup {
     pub fn new() -> Self {
         Self {
             settings: SettingEngine::default(),
-            limits: Limits::DEFAULT,
+            limits: DEFAULT,
             certificates: Vec::new(),
             servers: Vec::new(),
             policy: RTCIceTransportPolicy::All,
@@ -106,7 +113,7 @@ impl Setup {
     pub fn set_limits(&mut self, preset: &str) -> Result<(), JsValue> {
         self.limits = match preset {
             "tiny" => Limits::TINY,
-            "default" => Limits::DEFAULT,
+            "default" => DEFAULT,
             "server" => Limits {
                 // JavaScript may ask for it.
                 dtls: dtls::Limits { certificate: 1024, ..Limits::SERVER.dtls },

@@ -1,6 +1,6 @@
 //! Closing: by stream resets, in both directions (RFC 8831, Section 6.7).
 
-use super::table::Signal;
+use super::table::{Owed, Signal};
 use super::{Channels, RTCDataChannelId, RTCDataChannelState};
 use crate::env::Instant;
 use crate::sctp::Association;
@@ -103,6 +103,8 @@ impl Channels {
         if let Some(stream) = slot.stream {
             self.table.unbind(id, stream);
         }
+        // What was not announced by now is not announced any more.
+        self.table.owe(id, Owed::Nothing);
         self.table.signal(id, Signal::Closed);
     }
 }

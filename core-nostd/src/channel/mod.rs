@@ -113,7 +113,9 @@ pub enum WriteError {
         /// The longest message that can be sent, in octets.
         max: usize,
     },
-    /// The send buffer is full: wait for the low-water signal.
+    /// The send buffer is full, of this channel's messages or of others', not
+    /// yet sent or not yet acknowledged: an `OnBufferedAmountLow` event of this
+    /// channel says when there is room for the message.
     Full,
 }
 
@@ -270,7 +272,7 @@ impl Channels {
         Ok(())
     }
 
-    /// The octets that wait to be sent or acknowledged on a channel.
+    /// The octets that wait to be sent on a channel.
     pub(crate) fn buffered_amount(&self, id: RTCDataChannelId, sctp: &Association) -> usize {
         self.table.get(id).and_then(|s| s.stream).map_or(0, |stream| sctp.buffered_amount(stream))
     }

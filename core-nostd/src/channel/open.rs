@@ -124,12 +124,13 @@ impl Channels {
         } else {
             self.table.owe(id, Owed::Open);
         }
+        if self.parity.is_some() && !self.assign_stream(id) {
+            self.table.remove(id);
+            return Err(ChannelError::TooMany);
+        }
         if self.established {
             if init.negotiated.is_some() {
                 self.opened(id, sctp);
-            } else if !self.assign_stream(id) {
-                self.table.remove(id);
-                return Err(ChannelError::TooMany);
             } else {
                 self.send_pending(now, sctp);
             }
@@ -137,9 +138,18 @@ impl Channels {
         Ok(id)
     }
 
-    /// The DTLS role is known, and with it which stream numbers are ours.
+    /// The DTLS role is known, and with it which stream numbers are ours: the
+    /// channels that wait for one get theirs ("set the data channel ids", W3C
+    /// WebRTC, Section 4.4.1.5).
     pub(crate) fn set_parity(&mut self, parity: Parity) {
         self.parity = Some(parity);
+        let mut next = 0;
+        while let Some(id) = self.table.next_id(next) {
+            next = id.index.saturating_add(1);
+            if !self.assign_stream(id) {
+                self.fail(id);
+            }
+        }
     }
 
     /// The association is up.
@@ -153,8 +163,6 @@ impl Channels {
             next = id.index.saturating_add(1);
             if self.table.get(id).is_some_and(|s| s.negotiated) {
                 self.opened(id, sctp);
-            } else if !self.assign_stream(id) {
-                self.fail(id);
             }
         }
         self.send_pending(now, sctp);
@@ -212,6 +220,11 @@ impl Channels {
                 if owed == Owed::Open {
                     self.opened(id, sctp);
                 }
+                true
+            }
+            // Its texts are longer than the peer takes, or than we can hold.
+            Err(sctp::WriteError::TooLarge { .. }) => {
+                self.fail(id);
                 true
             }
             Err(_) => false,

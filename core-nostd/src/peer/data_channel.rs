@@ -23,7 +23,8 @@ impl RTCDataChannel<'_> {
         self.id
     }
 
-    /// The SCTP stream number; `None` until the DTLS role is known.
+    /// The SCTP stream number; `None` until the DTLS role is known, which an
+    /// answer decides.
     pub fn stream_id(&self) -> Option<u16> {
         self.channel().and_then(|c| c.slot.stream)
     }
@@ -68,12 +69,17 @@ impl RTCDataChannel<'_> {
         self.channel().map_or(RTCDataChannelState::Closed, |c| c.slot.state)
     }
 
-    /// Octets that were handed over and not yet acknowledged by the peer.
+    /// Octets that were handed over and not yet sent (W3C WebRTC, Section 6.2).
+    /// What waits for the peer's acknowledgement is not counted and takes room
+    /// in the send buffer all the same, so a message can be refused as
+    /// [`WriteError::Full`] while this is 0; an `OnBufferedAmountLow` event says
+    /// when there is room for it.
     pub fn buffered_amount(&self) -> usize {
         self.pc.channels.buffered_amount(self.id, &self.pc.sctp)
     }
 
-    /// When the buffered amount falls to this, `OnBufferedAmountLow` says so.
+    /// When the buffered amount falls to this, or when there is room for a
+    /// message that was refused, `OnBufferedAmountLow` says so.
     pub fn buffered_amount_low_threshold(&self) -> usize {
         self.channel().map_or(0, |c| c.slot.low_threshold)
     }

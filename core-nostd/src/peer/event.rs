@@ -107,7 +107,8 @@ pub enum RTCDataChannelEvent {
     OnClosing(RTCDataChannelId),
     /// It is closed. Its id is not valid after this signal.
     OnClose(RTCDataChannelId),
-    /// The buffered amount fell to the low threshold.
+    /// The buffered amount fell to the low threshold, or there is room for a
+    /// message that was refused because the send buffer was full.
     OnBufferedAmountLow(RTCDataChannelId),
     /// The buffered amount rose to the high threshold.
     OnBufferedAmountHigh(RTCDataChannelId),

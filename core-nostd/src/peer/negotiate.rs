@@ -5,6 +5,7 @@ use super::event::RTCMilestoneStep;
 use super::jsep::{
     self, Changes, DataSection, DescriptionSlot, IceChange, Local, RTCSdpType, RTCSignalingState,
 };
+use crate::channel::Parity;
 use crate::dtls;
 use crate::env::{Env, Instant};
 use crate::ice::LocalCandidate;
@@ -280,8 +281,14 @@ impl RTCPeerConnection {
     /// What an applied description means for the layers above ICE.
     fn apply(&mut self, changes: &Changes) {
         if let Some(setup) = changes.setup {
-            let role = if setup == Setup::Active { dtls::Role::Client } else { dtls::Role::Server };
-            self.dtls_role.get_or_insert(role);
+            let (role, parity) = match setup {
+                Setup::Active => (dtls::Role::Client, Parity::Even),
+                _ => (dtls::Role::Server, Parity::Odd),
+            };
+            if self.dtls_role.is_none() {
+                self.dtls_role = Some(role);
+                self.channels.set_parity(parity);
+            }
         }
         if matches!(changes.data, DataSection::Closed | DataSection::Rejected)
             || changes.remote_identity_changed && self.dtls.is_started()

@@ -9,7 +9,7 @@ use super::jsep::RTCSignalingState;
 use super::state::{
     RTCDtlsTransportState, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState,
 };
-use crate::channel::{self, Parity};
+use crate::channel;
 use crate::dtls;
 use crate::env::Env;
 use crate::ice;
@@ -81,10 +81,6 @@ impl RTCPeerConnection {
         self.sctp.set_max_packet(self.mtu.saturating_sub(overhead));
         #[cfg(feature = "path-mtu")]
         self.follow_path();
-        self.channels.set_parity(match self.dtls_role {
-            Some(dtls::Role::Client) => Parity::Even,
-            _ => Parity::Odd,
-        });
         let Some(remote) = self.jsep.remote() else { return };
         let max_message_size = match remote.max_message_size() {
             usize::MAX => 0,

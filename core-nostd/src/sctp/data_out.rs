@@ -251,9 +251,9 @@ impl Outbound {
         let index = self.place_message(queued);
         let Some(stream) = self.streams.get_mut(id) else { return Ok(()) };
         stream.refused = 0;
-        stream.buffered += data.len();
-        if !is_application_data(ppid) {
-            stream.overhead += data.len();
+        stream.held += data.len();
+        if is_application_data(ppid) {
+            stream.buffered += data.len();
         }
         let tail = core::mem::replace(&mut stream.tail, index);
         if stream.head == NONE {
@@ -292,17 +292,10 @@ impl Outbound {
         self.free = index;
     }
 
-    /// `octets` of a stream no longer wait.
-    fn unbuffer(&mut self, id: u16, ppid: u32, octets: usize) {
-        let Some(stream) = self.streams.get_mut(id) else { return };
-        let before = stream.application_data();
-        stream.buffered = stream.buffered.saturating_sub(octets);
-        if !is_application_data(ppid) {
-            stream.overhead = stream.overhead.saturating_sub(octets);
-        }
-        let fell = before > stream.threshold && stream.application_data() <= stream.threshold;
-        if fell && !core::mem::replace(&mut stream.low, true) {
-            self.signals += 1;
+    /// `octets` of a stream no longer wait to be acknowledged.
+    fn release(&mut self, id: u16, octets: usize) {
+        if let Some(stream) = self.streams.get_mut(id) {
+            stream.held = stream.held.saturating_sub(octets);
         }
     }
 
@@ -557,12 +550,14 @@ impl Outbound {
         message.unsent -= len;
         message.fsn = message.fsn.wrapping_add(1);
         let done = message.unsent == 0;
+        let low = is_application_data(message.ppid) && stream.unbuffer(len);
         let debt = -(stream.quantum().saturating_mul(MAX_DEBT));
         stream.credit = stream.credit.saturating_sub(len as i32).max(debt);
         let _ = self.sent.push_back(sent);
         self.cc.probe(self.next_tsn, now);
         self.next_tsn = self.next_tsn.next();
         self.flight += len;
+        self.signals += usize::from(low);
         if done {
             self.unqueue(id);
         }
@@ -588,11 +583,10 @@ impl Outbound {
         }
         if let Some(message) = self.messages.get_mut(usize::from(sent.message)) {
             self.pool.consume(&mut message.chain, len);
-            let (ppid, whole) = (message.ppid, message.chain.is_empty());
-            if whole {
+            if message.chain.is_empty() {
                 self.free_message(sent.message);
             }
-            self.unbuffer(sent.stream, ppid, len);
+            self.release(sent.stream, len);
         }
         len
     }
@@ -601,8 +595,8 @@ impl Outbound {
     /// (RFC 3758, Section 3.5). `false` when there is no place to note that.
     fn abandon(&mut self, now: Instant, index: u16) -> bool {
         let Some(message) = self.messages.get(usize::from(index)).filter(|m| m.used) else { return false };
-        let (id, ppid, queued) = (message.stream, message.ppid, message.unsent > 0);
-        let left = message.chain.len();
+        let (id, ppid, unsent) = (message.stream, message.ppid, message.unsent);
+        let (left, queued) = (message.chain.len(), unsent > 0);
         if message.started {
             // What was sent may all have arrived: then it takes a TSN of the
             // rest to tell the peer that the rest will not come.
@@ -644,7 +638,12 @@ impl Outbound {
             self.unqueue(id);
         }
         self.free_message(index);
-        self.unbuffer(id, ppid, left);
+        self.release(id, left);
+        if is_application_data(ppid)
+            && let Some(stream) = self.streams.get_mut(id)
+        {
+            self.signals += usize::from(stream.unbuffer(unsent));
+        }
         self.abandoned += 1;
         true
     }

@@ -371,10 +371,12 @@ impl Association {
         self.outbound.write(now, &message)
     }
 
-    /// The application's octets of a stream that wait to be sent or
-    /// acknowledged.
+    /// The application's octets of a stream that were never sent. What was sent
+    /// and waits for its acknowledgement takes room in the send buffer as well
+    /// ([`Stats::buffered`]), so that a message can be refused as
+    /// [`WriteError::Full`] while this is 0.
     pub fn buffered_amount(&self, stream: u16) -> usize {
-        self.outbound.streams.get(stream).map_or(0, streams::OutStream::application_data)
+        self.outbound.streams.get(stream).map_or(0, |s| s.buffered)
     }
 
     /// Sets what a stream's buffered amount must fall to for a

@@ -98,7 +98,7 @@ impl Association {
         let mut requested = self.resets.refused_requested;
         let mut waiting = false;
         for stream in self.outbound.streams.iter_mut().filter(|s| s.reset == Reset::Wanted) {
-            if stream.buffered > 0 || requested == MAX_STREAMS {
+            if stream.held > 0 || requested == MAX_STREAMS {
                 waiting = true;
             } else if can {
                 stream.reset = Reset::Requested;

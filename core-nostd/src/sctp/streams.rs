@@ -92,10 +92,10 @@ pub(super) struct OutStream {
     /// First and last message with octets that were never sent.
     pub(super) head: u16,
     pub(super) tail: u16,
-    /// Octets that wait to be sent or acknowledged.
+    /// The application's octets that were never sent.
     pub(super) buffered: usize,
-    /// Those of them that are not the application's.
-    pub(super) overhead: usize,
+    /// All octets that wait to be sent or acknowledged.
+    pub(super) held: usize,
     pub(super) threshold: usize,
     /// The length of a message that met a full buffer, or 0.
     pub(super) refused: usize,
@@ -122,7 +122,7 @@ impl Stream for OutStream {
             head: NONE,
             tail: NONE,
             buffered: 0,
-            overhead: 0,
+            held: 0,
             threshold: 0,
             refused: 0,
             credit: 0,
@@ -137,9 +137,13 @@ impl Stream for OutStream {
 }
 
 impl OutStream {
-    /// The application's octets that wait to be sent or acknowledged.
-    pub(super) fn application_data(&self) -> usize {
-        self.buffered - self.overhead
+    /// So many of the application's octets no longer wait to be sent. Whether
+    /// that is to be reported anew.
+    pub(super) fn unbuffer(&mut self, octets: usize) -> bool {
+        let before = self.buffered;
+        self.buffered = before.saturating_sub(octets);
+        let fell = before > self.threshold && self.buffered <= self.threshold;
+        fell && !core::mem::replace(&mut self.low, true)
     }
 
     /// What a turn is worth, in octets.

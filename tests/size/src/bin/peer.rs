@@ -374,7 +374,7 @@ fn messages(now: &mut Instant, a: &mut End, b: &mut End, depth: &mut Depth) {
         }
         // Until it is acknowledged: there is no room for two.
         run(now, a, b, depth, |_, b| b.received > i);
-        while a.channel.and_then(|id| a.pc.data_channel(id)).is_some_and(|c| c.buffered_amount() > 0) {
+        while a.pc.get_stats(*now).transport().sctp.buffered > 0 {
             let mut more = true;
             run(now, a, b, depth, |_, _| !core::mem::take(&mut more));
         }
