@@ -21,8 +21,8 @@ export type {
 export { RTCError } from "./errors.js";
 export type { RTCErrorDetailType, RTCErrorInit } from "./errors.js";
 export { RTCDataChannelEvent, RTCErrorEvent, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent } from "./events.js";
-export { RTCDtlsTransport, RTCIceTransport, RTCSctpTransport } from "./layers.js";
-export type { RTCDtlsTransportState, RTCIceCandidatePair, RTCIceParameters, RTCIceRole, RTCIceTransportState, RTCSctpTransportState } from "./layers.js";
+export { RTCDtlsTransport, RTCIceCandidatePair, RTCIceTransport, RTCSctpTransport } from "./layers.js";
+export type { RTCDtlsTransportState, RTCIceParameters, RTCIceRole, RTCIceTransportState, RTCSctpTransportState } from "./layers.js";
 export { RTCStatsReport } from "./stats.js";
 export type { RTCStats } from "./stats.js";
 export { setDefaultTransport } from "./transport.js";

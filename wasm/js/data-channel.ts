@@ -107,7 +107,8 @@ export class RTCDataChannel extends EventTarget {
 
   // An enumeration attribute: what is not one of its values is not taken.
   set binaryType(type: BinaryType) {
-    if (type === "arraybuffer" || (type === "blob" && typeof Blob === "function")) this.#binaryType = type;
+    const taken = type === "arraybuffer" || (type === "blob" && typeof Blob === "function");
+    this.#binaryType = taken ? type : this.#binaryType;
   }
 
   /**
@@ -295,5 +296,5 @@ export const PRIORITIES: readonly (readonly [RTCPriorityType, number])[] = [
   ["very-low", 128], ["low", 256], ["medium", 512], ["high", 1024],
 ];
 
-defineHandlers(RTCDataChannel.prototype, ["open", "bufferedamountlow", "error", "closing", "close", "message"]);
+defineHandlers(RTCDataChannel, ["open", "bufferedamountlow", "error", "closing", "close", "message"]);
 expose(RTCDataChannel, "RTCDataChannel", 0);

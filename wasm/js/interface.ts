@@ -22,17 +22,21 @@ type Handler = ((event: any) => unknown) | null;
 const HANDLERS = Symbol("handlers");
 
 /** Gives a class its `on…` attributes: one listener each, in its place among the others. */
-export function defineHandlers(prototype: object, types: readonly string[]): void {
+export function defineHandlers(of: Function, types: readonly string[]): void {
+  const check = (object: unknown): Handled => {
+    if (!(object instanceof of)) throw new TypeError("Illegal invocation");
+    return object as Handled;
+  };
   for (const type of types) {
-    Object.defineProperty(prototype, `on${type}`, {
-      configurable: true,
-      enumerable: true,
-      get(this: Handled) {
-        return this[HANDLERS]?.get(type)?.handler ?? null;
+    // Written out, so that the functions have the names that WebIDL gives them.
+    const accessors = {
+      get [`on${type}`](): unknown {
+        return check(this)[HANDLERS]?.get(type)?.handler ?? null;
       },
-      set(this: Handled, value: unknown) {
+      set [`on${type}`](value: unknown) {
+        const target = check(this);
         const handler = typeof value === "function" ? (value as Handler) : null;
-        const all = (this[HANDLERS] ??= new Map());
+        const all = (target[HANDLERS] ??= new Map());
         const entry = all.get(type);
         if (entry) {
           entry.handler = handler;
@@ -41,9 +45,10 @@ export function defineHandlers(prototype: object, types: readonly string[]): voi
         if (!handler) return;
         const made = { handler };
         all.set(type, made);
-        this.addEventListener(type, (event) => made.handler?.call(this, event));
+        target.addEventListener(type, (event) => made.handler?.call(target, event));
       },
-    });
+    };
+    Object.defineProperties(of.prototype, Object.getOwnPropertyDescriptors(accessors));
   }
 }
 

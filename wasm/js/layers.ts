@@ -13,11 +13,6 @@ export interface RTCIceParameters {
   password: string;
 }
 
-export interface RTCIceCandidatePair {
-  local: RTCIceCandidate;
-  remote: RTCIceCandidate;
-}
-
 /** What the connection knows of its ICE agent. */
 export interface IceView {
   candidates(side: "local" | "remote"): RTCIceCandidate[];
@@ -29,6 +24,25 @@ export interface IceView {
 export const INTERNAL = Symbol("internal");
 /** @internal */
 export const SET = Symbol("set");
+/** @internal */
+export const PAIR = Symbol("pair");
+
+/** The two candidates that a pair is of. */
+export class RTCIceCandidatePair {
+  readonly #local: RTCIceCandidate;
+  readonly #remote: RTCIceCandidate;
+
+  /** @internal */
+  constructor(token: typeof INTERNAL, local: RTCIceCandidate, remote: RTCIceCandidate) {
+    if (token !== INTERNAL) throw new TypeError("Illegal constructor");
+    this.#local = local;
+    this.#remote = remote;
+  }
+
+  get local(): RTCIceCandidate { return this.#local; }
+  get remote(): RTCIceCandidate { return this.#remote; }
+}
+expose(RTCIceCandidatePair, "RTCIceCandidatePair", 0);
 
 /** ICE (W3C WebRTC, Section 5.6). */
 export class RTCIceTransport extends EventTarget {
@@ -78,12 +92,15 @@ export class RTCIceTransport extends EventTarget {
       this.#state = state.state;
       if (!silent) this.dispatchEvent(new Event("statechange"));
     }
-    if (silent) return;
+  }
+
+  /** @internal Another pair may be selected. */
+  [PAIR](): void {
     const before = this.#pair;
     if (this.getSelectedCandidatePair() !== before) this.dispatchEvent(new Event("selectedcandidatepairchange"));
   }
 }
-defineHandlers(RTCIceTransport.prototype, ["statechange", "gatheringstatechange", "selectedcandidatepairchange"]);
+defineHandlers(RTCIceTransport, ["statechange", "gatheringstatechange", "selectedcandidatepairchange"]);
 expose(RTCIceTransport, "RTCIceTransport", 0);
 
 /** DTLS (W3C WebRTC, Section 5.5). */
@@ -123,7 +140,7 @@ export class RTCDtlsTransport extends EventTarget {
     if (!silent) this.dispatchEvent(new Event("statechange"));
   }
 }
-defineHandlers(RTCDtlsTransport.prototype, ["statechange", "error"]);
+defineHandlers(RTCDtlsTransport, ["statechange", "error"]);
 expose(RTCDtlsTransport, "RTCDtlsTransport", 0);
 
 /** SCTP (W3C WebRTC, Section 6.1). */
@@ -157,5 +174,5 @@ export class RTCSctpTransport extends EventTarget {
     if (!silent) this.dispatchEvent(new Event("statechange"));
   }
 }
-defineHandlers(RTCSctpTransport.prototype, ["statechange"]);
+defineHandlers(RTCSctpTransport, ["statechange"]);
 expose(RTCSctpTransport, "RTCSctpTransport", 0);

@@ -35,6 +35,7 @@ export const EVENT = {
   servername: 15,
   streamrequest: 16,
   streamclose: 17,
+  selectedcandidatepair: 18,
   milestone: 32,
 } as const;
 

@@ -14,7 +14,8 @@ import { RTCDataChannelEvent, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionI
 import { defineHandlers, expose } from "./interface.js";
 import { RTCIceCandidate, type RTCIceCandidateInit, type RTCIceServerTransportProtocol, SERVER, toLineIndex } from "./ice-candidate.js";
 import {
-  INTERNAL, type IceView, RTCDtlsTransport, type RTCIceCandidatePair, RTCIceTransport, type RTCIceTransportState, RTCSctpTransport, SET,
+  INTERNAL, type IceView, RTCDtlsTransport, PAIR, RTCIceCandidatePair, RTCIceTransport, type RTCIceTransportState,
+  RTCSctpTransport, SET,
 } from "./layers.js";
 import { Operations } from "./operations.js";
 import { RemoteCandidates } from "./remote-candidates.js";
@@ -163,12 +164,14 @@ export class RTCPeerConnection extends EventTarget {
   createOffer(success: (offer: RTCSessionDescriptionInit) => void, failure: Failure, options?: RTCOfferOptions): Promise<void>;
   createOffer(...args: any[]): Promise<any> {
     const [first, failure, options] = args as [unknown, Failure?, RTCOfferOptions?];
-    if (typeof first === "function") return legacy(this.createOffer(options), first as () => void, failure);
-    const { iceRestart = false } = (first ?? {}) as RTCOfferOptions;
-    return this.#operations.chain(async () => {
-      await null;
-      this.#lastOffer = this.#core.createOffer(Boolean(iceRestart) || this.#restart);
-      return { type: "offer", sdp: this.#lastOffer };
+    return rejecting<any>(() => {
+      if (typeof first === "function") return legacy<any>(this.createOffer(options), first as () => void, failure);
+      const { iceRestart = false } = (first ?? {}) as RTCOfferOptions;
+      return this.#operations.chain(async () => {
+        await null;
+        this.#lastOffer = this.#core.createOffer(Boolean(iceRestart) || this.#restart);
+        return { type: "offer", sdp: this.#lastOffer };
+      });
     });
   }
 
@@ -176,11 +179,13 @@ export class RTCPeerConnection extends EventTarget {
   createAnswer(success: (answer: RTCSessionDescriptionInit) => void, failure: Failure): Promise<void>;
   createAnswer(...args: any[]): Promise<any> {
     const [first, failure] = args as [unknown, Failure?];
-    if (typeof first === "function") return legacy(this.createAnswer(), first as () => void, failure);
-    return this.#operations.chain(async () => {
-      await null;
-      this.#lastAnswer = this.#core.createAnswer();
-      return { type: "answer", sdp: this.#lastAnswer };
+    return rejecting<any>(() => {
+      if (typeof first === "function") return legacy<any>(this.createAnswer(), first as () => void, failure);
+      return this.#operations.chain(async () => {
+        await null;
+        this.#lastAnswer = this.#core.createAnswer();
+        return { type: "answer", sdp: this.#lastAnswer };
+      });
     });
   }
 
@@ -382,7 +387,7 @@ export class RTCPeerConnection extends EventTarget {
         sdpMLineIndex: parseInt(this.#core.native.candidate_section(), 10),
       });
     };
-    return { local: candidate("local"), remote: candidate("remote") };
+    return new RTCIceCandidatePair(INTERNAL, candidate("local"), candidate("remote"));
   }
 
   /** Media is not supported yet: throws NotSupportedError. */
@@ -403,9 +408,11 @@ export class RTCPeerConnection extends EventTarget {
     throw notSupported("removeTrack");
   }
 
-  getSenders(): never[] { return []; }
-  getReceivers(): never[] { return []; }
-  getTransceivers(): never[] { return []; }
+  getSenders(): never[] { return this.#none(); }
+  getReceivers(): never[] { return this.#none(); }
+  getTransceivers(): never[] { return this.#none(); }
+
+  #none(): never[] { return []; }
 
   /**
    * Not of the W3C: leaves messages where they are, so that the peer's sending
@@ -526,6 +533,8 @@ export class RTCPeerConnection extends EventTarget {
         this.#ice[SET]({ state: event.state });
         this.dispatchEvent(new Event("iceconnectionstatechange"));
         return;
+      case "selectedcandidatepairchange":
+        return this.#ice[PAIR]();
       case "connectionstatechange":
         this.#lowerStates();
         if (event.state === this.#connectionState || this.#closed) return;
@@ -620,7 +629,7 @@ export class RTCPeerConnection extends EventTarget {
   }
 }
 
-defineHandlers(RTCPeerConnection.prototype, [
+defineHandlers(RTCPeerConnection, [
   "negotiationneeded", "icecandidate", "icecandidateerror", "signalingstatechange", "iceconnectionstatechange",
   "icegatheringstatechange", "connectionstatechange", "datachannel", "track",
 ]);

@@ -120,6 +120,7 @@ export type Event =
   | { type: "servername"; request: number; name: string }
   | ({ type: "streamrequest" } & StreamRequest)
   | { type: "streamclose"; local: Address; remote: Address }
+  | { type: "selectedcandidatepairchange" }
   | { type: "milestone"; step: (typeof MILESTONES)[number]; millis: number };
 
 /** How a data channel is to be. */
@@ -320,6 +321,8 @@ export class PeerConnection {
         return { type: "icegatheringstatechange", state: GATHERING_STATES[about]! };
       case EVENT.connectionstate:
         return { type: "connectionstatechange", state: CONNECTION_STATES[about]! };
+      case EVENT.selectedcandidatepair:
+        return { type: "selectedcandidatepairchange" };
     }
     if (code >= EVENT.icecandidateerror && code < EVENT.milestone) return this.#reach(code, about);
     if (code >= EVENT.milestone) return { type: "milestone", step: MILESTONES[code - EVENT.milestone]!, millis: about };

@@ -19,6 +19,7 @@ pub(crate) fn encode(event: RTCPeerConnectionEvent) -> (u32, u32) {
         Event::OnIceConnectionStateChangeEvent(state) => (4, state as u32),
         Event::OnIceGatheringStateChangeEvent(state) => (5, state as u32),
         Event::OnConnectionStateChangeEvent(state) => (6, state as u32),
+        Event::OnSelectedCandidatePairChangeEvent => (18, 0),
         Event::OnDataChannel(event) => match event {
             Channel::OnDataChannel(id) => (7, id.to_u32()),
             Channel::OnOpen(id) => (8, id.to_u32()),

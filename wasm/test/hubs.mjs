@@ -9,6 +9,9 @@ import { RUNTIMES } from "./runtimes.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
+// Who may restart a room of the Worker.
+const TOKEN = "token-of-the-test";
+
 // What a clone has, and the package as it was built here.
 function copy() {
   const folder = mkdtempSync(join(tmpdir(), "picortc-relay-"));
@@ -23,11 +26,13 @@ class Hub {
   #program = null;
   #example;
   #env;
+  #args;
   #port;
 
-  constructor(example, env) {
+  constructor(example, env, ...args) {
     this.#example = example;
     this.#env = env;
+    this.#args = args;
   }
 
   get base() {
@@ -36,7 +41,7 @@ class Hub {
 
   async start() {
     this.#port ??= await freePort("127.0.0.1");
-    this.#program = new Program("./start.sh", ["--port", String(this.#port)], {
+    this.#program = new Program("./start.sh", ["--port", String(this.#port), ...this.#args], {
       cwd: join(this.#folder, "examples-wasm", this.#example), env: { ...process.env, ...this.#env },
     });
     await this.#program.wait((line) => line.text?.includes(`:${this.#port}`), `${this.#example}/start.sh`, 300_000);
@@ -65,11 +70,17 @@ class Hub {
 class Worker extends Hub {
   // Durable Objects are restarted by the platform: the example has a path for it.
   async restart(room) {
-    await fetch(`${this.base}rooms/${room}/restart`, { method: "POST" });
+    const restart = (headers) => fetch(`${this.base}rooms/${room}/restart`, { method: "POST", headers });
+    for (const headers of [{}, { authorization: "Bearer wrong" }]) {
+      const { status } = await restart(headers);
+      if (status !== 404) throw new Error(`a room is restarted without its token: ${status}`);
+    }
+    // It breaks off in the middle of its answer.
+    await restart({ authorization: `Bearer ${TOKEN}` }).catch(() => {});
   }
 }
 
 export const HUBS = {
-  worker: async () => new Worker("worker-relay", { TURN_PORT: String(await freePort("127.0.0.1")), CI: "1" }).start(),
+  worker: async () => new Worker("worker-relay", { TURN_PORT: String(await freePort("127.0.0.1")), CI: "1" }, "--var", `RESTART_TOKEN:${TOKEN}`).start(),
   deno: async () => new Hub("deno-relay", { DENO: RUNTIMES.deno()[0] }).start(),
 };

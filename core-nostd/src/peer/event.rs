@@ -25,6 +25,9 @@ pub enum RTCPeerConnectionEvent {
     OnSignalingStateChangeEvent(RTCSignalingState),
     /// The ICE state changed.
     OnIceConnectionStateChangeEvent(RTCIceConnectionState),
+    /// The pair of candidates that data goes along is another one, or is known
+    /// now: see `get_stats().transport().selected_path`.
+    OnSelectedCandidatePairChangeEvent,
     /// The gathering state changed.
     OnIceGatheringStateChangeEvent(RTCIceGatheringState),
     /// The state of the whole changed.

@@ -198,26 +198,26 @@ impl RTCPeerConnection {
         if core::mem::take(&mut self.end_of_candidates) {
             return Some(Event::OnIceGatheringStateChangeEvent(RTCIceGatheringState::Complete));
         }
-        if !self.closing {
-            while let Some(event) = self.ice.poll_event() {
-                return Some(match event {
-                    ice::Event::LocalCandidate(index) => {
-                        self.signals.milestone(self.now, RTCMilestoneStep::LocalCandidate);
-                        Event::OnIceCandidateEvent(RTCPeerConnectionIceEvent { candidate: Some(index) })
-                    }
-                    ice::Event::GatheringStateChange(ice::GatheringState::Complete) => {
-                        self.end_of_candidates = true;
-                        Event::OnIceCandidateEvent(RTCPeerConnectionIceEvent { candidate: None })
-                    }
-                    ice::Event::GatheringStateChange(state) => {
-                        Event::OnIceGatheringStateChangeEvent(state.into())
-                    }
-                    ice::Event::ConnectionStateChange(state) => {
-                        Event::OnIceConnectionStateChangeEvent(state.into())
-                    }
-                    ice::Event::SelectedPathChange => continue,
-                });
-            }
+        if !self.closing
+            && let Some(event) = self.ice.poll_event()
+        {
+            return Some(match event {
+                ice::Event::LocalCandidate(index) => {
+                    self.signals.milestone(self.now, RTCMilestoneStep::LocalCandidate);
+                    Event::OnIceCandidateEvent(RTCPeerConnectionIceEvent { candidate: Some(index) })
+                }
+                ice::Event::GatheringStateChange(ice::GatheringState::Complete) => {
+                    self.end_of_candidates = true;
+                    Event::OnIceCandidateEvent(RTCPeerConnectionIceEvent { candidate: None })
+                }
+                ice::Event::GatheringStateChange(state) => {
+                    Event::OnIceGatheringStateChangeEvent(state.into())
+                }
+                ice::Event::ConnectionStateChange(state) => {
+                    Event::OnIceConnectionStateChangeEvent(state.into())
+                }
+                ice::Event::SelectedPathChange => Event::OnSelectedCandidatePairChangeEvent,
+            });
         }
         if let Some(event) = self.channels.poll_event() {
             return Some(Event::OnDataChannel(match event {
