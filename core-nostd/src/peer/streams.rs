@@ -468,7 +468,15 @@ impl RTCPeerConnection {
                         && (!bound || self.ice.uses_path(stream.ice_path()))
                 }
             };
-            let waited_for = is_unproven(stream.purpose) && self.now < stream.since + GRACE;
+            let waited_for = match stream.purpose {
+                #[cfg(feature = "turn-tcp")]
+                Purpose::Relayed { client, connection, .. }
+                    if !self.wants_relayed_stream(client, connection) =>
+                {
+                    false
+                }
+                purpose => is_unproven(purpose) && self.now < stream.since + GRACE,
+            };
             let Some(stream) = self.streams.places.get_mut(index) else { return };
             if used {
                 stream.since = self.now;
