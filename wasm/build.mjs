@@ -40,7 +40,7 @@ const FEATURES = [
   "multivalue",
 ].map((feature) => `--enable-${feature}`);
 run(process.execPath, [
-  join(here, "node_modules", "binaryen", "bin", "wasm-opt"), "-Os", ...FEATURES, "--strip-producers", "--strip-target-features",
+  join(here, "node_modules", "binaryen", "bin", "wasm-opt"), "-Os", "--converge", ...FEATURES, "--strip-producers", "--strip-target-features",
   join(glue, "picortc_bg.wasm"), "-o", join(here, "dist", "wasm", "picortc_bg.wasm"),
 ]);
 

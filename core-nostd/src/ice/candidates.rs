@@ -225,10 +225,10 @@ impl Agent {
     /// Tells of an address of ours. With UDP a socket is bound to it. With TCP
     /// a listener is, and there is a passive candidate; port 0 (or 9) says that
     /// nothing listens. In both cases streams can be opened from it, and there
-    /// is an active candidate (RFC 6544); with [`Config::simultaneous_open`] they
-    /// can be opened from the listener's port too. `external` is the address that a 1:1
-    /// NAT maps it to, which the peer is told instead. `false` when there is no
-    /// room for it.
+    /// is an active candidate (RFC 6544); with [`Config::simultaneous_open`](super::Config::simultaneous_open)
+    /// they can be opened from the listener's port too. `external` is the
+    /// address that a 1:1 NAT maps it to, which the peer is told instead.
+    /// `false` when there is no room for it.
     pub fn add_local_address(
         &mut self,
         env: &mut Env<'_>,
