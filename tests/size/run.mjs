@@ -162,7 +162,7 @@ function document(all) {
   });
   return `# What a microcontroller pays
 
-Written by \`node tests/size/run.mjs --write\` (\`tests/run size\` measures and compares with \`tests/size/budgets.json\`). The program measured, \`tests/size/src/bin/peer.rs\`, is two connections with \`Limits::TINY\` and the provider \`CHIP\`, features \`data\` and \`rust-crypto\`, with DTLS 1.3 and X25519 where nothing else is said, at \`opt-level = "s"\` with fat LTO; on Arm with the small implementations of SHA-2 and AES (\`tests/size/.cargo/config.toml\`).
+Written by \`node tests/size/run.mjs --write\` (\`tests/run size\` measures and compares with \`tests/size/budgets.json\`). The program measured, \`tests/size/src/bin/peer.rs\`, is two connections with \`Limits::TINY\` and the provider \`CHIP\`, features \`data\` and \`rust-crypto\`, with DTLS 1.3 and X25519 where nothing else is said, at \`opt-level = "z"\` (the ciphers at 2) with fat LTO; on Arm with the small implementations of SHA-2 and AES (\`tests/size/.cargo/config.toml\`).
 
 - Flash is code, constants and start values, less those of a program that has the same allocator and start-up and no core. Protocols, crypto, and what they need of \`core\`, \`alloc\` and the compiler's runtime are in it, and so is the program's own loop; a network stack is not.
 - Heap is one connection's, its own struct and its certificate included, as its allocator was asked for it. All is taken at construction; what only a handshake needs is given back when both ends are through.

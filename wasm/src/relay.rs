@@ -3,10 +3,10 @@
 use crate::instant;
 use crate::path::{self, Ends};
 use crate::setup::seed_of;
+use picortc::crypto::rust_crypto::PROVIDER;
 use picortc::env::{Env, Rng};
 use picortc::turn::{Client, Event, Limits, Permission, Received};
 use picortc::wire::turn::RequestedTransport;
-use picortc_wasm_crypto::PROVIDER;
 use wasm_bindgen::prelude::*;
 
 /// Octets for one message of TURN: a datagram and its frame.

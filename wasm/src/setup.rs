@@ -1,13 +1,13 @@
 //! What a connection is told at construction, and certificates.
 
 use crate::{exception, instant};
+use picortc::crypto::rust_crypto::PROVIDER;
 use picortc::env::Rng;
 use picortc::peer::{
     BuildError, Limits, RTCConfiguration, RTCIceServer, RTCIceTransportPolicy, RTCPeerConnection,
     RTCPeerConnectionBuilder, SettingEngine,
 };
 use picortc::{channel, dtls};
-use picortc_wasm_crypto::PROVIDER;
 use wasm_bindgen::prelude::*;
 
 /// A seed must have 32 octets.

@@ -1,5 +1,4 @@
-use chacha20::ChaCha20;
-use chacha20::cipher::{KeyIvInit, StreamCipher};
+use picortc_ciphers::ChaCha20;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The connection's generator: ChaCha20 over a seed that the caller gave once.
@@ -22,12 +21,12 @@ impl Rng {
 
     /// Fills `out` with random octets.
     pub fn fill(&mut self, out: &mut [u8]) {
-        let mut stream = ChaCha20::new((&*self.0).into(), &[0; 12].into());
+        let mut stream = ChaCha20::new(&self.0, &[0; 12], 0);
         self.0.zeroize();
         out.fill(0);
         // A keystream ends after 256 GiB.
-        let _ = stream.try_apply_keystream(&mut *self.0);
-        let _ = stream.try_apply_keystream(out);
+        let _ = stream.apply(&mut *self.0);
+        let _ = stream.apply(out);
     }
 
     /// A random array.

@@ -1,14 +1,6 @@
 use crate::crypto::{AEAD_NONCE_LEN, AEAD_TAG_LEN, AeadAlgorithm, AeadContext, Aeads, CryptoError, Secret};
 use crate::mem::{Boxed, OutOfMemory, boxed};
-use aes_gcm::aead::inout::InOutBuf;
-use aes_gcm::aead::{self, AeadInOut, KeyInit, consts::U12};
-use aes_gcm::aes::cipher::{BlockCipherEncrypt, InvalidLength, KeyIvInit, StreamCipher, StreamCipherSeek};
-use aes_gcm::aes::{Aes128Enc, Aes256Enc};
-use aes_gcm::{Aes128Gcm, Aes256Gcm, Tag};
-use chacha20::ChaCha20;
-use chacha20poly1305::ChaCha20Poly1305;
-
-type Nonce = aes_gcm::Nonce<U12>;
+use picortc_ciphers::{Aes128, Aes128Gcm, Aes256, Aes256Gcm, ChaCha20, ChaCha20Poly1305, Error};
 
 /// AES-GCM and ChaCha20-Poly1305.
 pub(super) struct Sealing;
@@ -48,10 +40,9 @@ macro_rules! aeads {
             fn set_key(&mut self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<(), CryptoError> {
                 let [(this, number)] = self;
                 (*this, *number) = ($key::None, $number::None);
-                let invalid = |_| CryptoError::Invalid;
                 *this = match algorithm {
                     $(AeadAlgorithm::$algorithm => {
-                        $key::$algorithm($cipher::new_from_slice(key).map_err(invalid)?)
+                        $key::$algorithm($cipher::new(key).map_err(invalid)?)
                     })+
                     #[allow(unreachable_patterns, reason = "one of the tables has them all")]
                     _ => return Err(CryptoError::Unsupported),
@@ -88,12 +79,10 @@ macro_rules! aeads {
                 data: &mut [u8],
             ) -> Result<[u8; AEAD_TAG_LEN], CryptoError> {
                 let [(this, _)] = self;
-                let data = InOutBuf::from(data);
-                let tag = match this {
-                    $key::None => return Err(CryptoError::Unsupported),
-                    $($key::$algorithm(k) => k.encrypt_inout_detached(nonce.into(), aad, data),)+
-                };
-                tag.map(Into::into).map_err(|_| CryptoError::Invalid)
+                match this {
+                    $key::None => Err(CryptoError::Unsupported),
+                    $($key::$algorithm(key) => key.seal(nonce, aad, data).map_err(invalid),)+
+                }
             }
 
             fn open(
@@ -104,27 +93,29 @@ macro_rules! aeads {
                 tag: &[u8; AEAD_TAG_LEN],
             ) -> Result<(), CryptoError> {
                 let [(this, _)] = self;
-                let data = InOutBuf::from(data);
                 match this {
-                    $key::None => return Err(CryptoError::Unauthentic),
-                    $($key::$algorithm(k) => {
-                        k.decrypt_inout_detached(nonce.into(), aad, data, tag.into())
+                    $key::None => Err(CryptoError::Unauthentic),
+                    $($key::$algorithm(key) => {
+                        key.open(nonce, aad, data, tag).map_err(|_| CryptoError::Unauthentic)
                     })+
                 }
-                .map_err(|_| CryptoError::Unauthentic)
             }
         }
     };
 }
 
+fn invalid(_: Error) -> CryptoError {
+    CryptoError::Invalid
+}
+
 aeads!(Sealing, Key, Number,
-    Aes128Gcm Aes128Gcm Aes128Enc,
-    Aes256Gcm Aes256Gcm Aes256Enc,
-    ChaCha20Poly1305 ChaCha20Poly1305 ChaCha,
+    Aes128Gcm Aes128Gcm Aes128,
+    Aes256Gcm Aes256Gcm Aes256,
+    ChaCha20Poly1305 ChaCha20Poly1305 ChaChaKey,
 );
 aeads!(ShortSealing, ShortKey, ShortNumber,
     Aes128Gcm LateAes128Gcm LateAes128,
-    ChaCha20Poly1305 ChaCha20Poly1305 ChaCha,
+    ChaCha20Poly1305 ChaCha20Poly1305 ChaChaKey,
 );
 
 /// A key of record numbers.
@@ -139,51 +130,47 @@ macro_rules! aes_numbers {
     ($($aes:ident)+) => {$(
         impl Numbers for $aes {
             fn for_numbers(key: &[u8]) -> Result<Self, CryptoError> {
-                Self::new_from_slice(key).map_err(|_| CryptoError::Invalid)
+                Self::new(key).map_err(invalid)
             }
 
             fn block(&self, sample: &[u8; 16]) -> Result<[u8; 16], CryptoError> {
                 let mut block = *sample;
-                self.encrypt_block((&mut block).into());
+                self.encrypt(&mut block);
                 Ok(block)
             }
         }
     )+};
 }
 
-aes_numbers!(Aes128Enc Aes256Enc);
+aes_numbers!(Aes128 Aes256);
 
 /// AES-128-GCM whose schedule, of some hundred octets, is made for each record
 /// anew: what a chip has least of is memory.
 struct LateAes128Gcm(Secret<16>);
 
 impl LateAes128Gcm {
-    fn new_from_slice(key: &[u8]) -> Result<Self, InvalidLength> {
-        Aes128Gcm::new_from_slice(key)?;
-        Ok(Self(Secret::new(key).ok_or(InvalidLength)?))
+    fn new(key: &[u8]) -> Result<Self, Error> {
+        Aes128Gcm::new(key)?;
+        Secret::new(key).map(Self).ok_or(Error::Length)
     }
 
-    fn schedule(&self) -> Result<Aes128Gcm, aead::Error> {
-        Aes128Gcm::new_from_slice(self.0.as_slice()).map_err(|_| aead::Error)
-    }
-
-    fn encrypt_inout_detached(
+    fn seal(
         &self,
-        nonce: &Nonce,
+        nonce: &[u8; AEAD_NONCE_LEN],
         aad: &[u8],
-        data: InOutBuf<'_, '_, u8>,
-    ) -> Result<Tag, aead::Error> {
-        self.schedule()?.encrypt_inout_detached(nonce, aad, data)
+        data: &mut [u8],
+    ) -> Result<[u8; AEAD_TAG_LEN], Error> {
+        Aes128Gcm::new(self.0.as_slice())?.seal(nonce, aad, data)
     }
 
-    fn decrypt_inout_detached(
+    fn open(
         &self,
-        nonce: &Nonce,
+        nonce: &[u8; AEAD_NONCE_LEN],
         aad: &[u8],
-        data: InOutBuf<'_, '_, u8>,
-        tag: &Tag,
-    ) -> Result<(), aead::Error> {
-        self.schedule()?.decrypt_inout_detached(nonce, aad, data, tag)
+        data: &mut [u8],
+        tag: &[u8; AEAD_TAG_LEN],
+    ) -> Result<(), Error> {
+        Aes128Gcm::new(self.0.as_slice())?.open(nonce, aad, data, tag)
     }
 }
 
@@ -192,32 +179,30 @@ struct LateAes128(Secret<16>);
 
 impl Numbers for LateAes128 {
     fn for_numbers(key: &[u8]) -> Result<Self, CryptoError> {
-        Aes128Enc::for_numbers(key)?;
+        Aes128::for_numbers(key)?;
         Ok(Self(Secret::new(key).ok_or(CryptoError::Invalid)?))
     }
 
     fn block(&self, sample: &[u8; 16]) -> Result<[u8; 16], CryptoError> {
-        Aes128Enc::for_numbers(self.0.as_slice())?.block(sample)
+        Aes128::for_numbers(self.0.as_slice())?.block(sample)
     }
 }
 
 /// ChaCha20, which has no schedule.
-struct ChaCha(Secret<32>);
+struct ChaChaKey(Secret<32>);
 
-impl Numbers for ChaCha {
+impl Numbers for ChaChaKey {
     fn for_numbers(key: &[u8]) -> Result<Self, CryptoError> {
         let key = Secret::new(key).filter(|key| key.as_slice().len() == 32);
         Ok(Self(key.ok_or(CryptoError::Invalid)?))
     }
 
     fn block(&self, sample: &[u8; 16]) -> Result<[u8; 16], CryptoError> {
-        let [c0, c1, c2, c3, nonce @ ..] = *sample;
-        let mut stream =
-            ChaCha20::new_from_slices(self.0.as_slice(), &nonce).map_err(|_| CryptoError::Invalid)?;
-        let at = u64::from(u32::from_le_bytes([c0, c1, c2, c3])) * 64;
-        stream.try_seek(at).map_err(|_| CryptoError::Invalid)?;
+        let [c0, c1, c2, c3, nonce @ ..] = sample;
+        let key = self.0.as_slice().try_into().map_err(|_| CryptoError::Invalid)?;
         let mut block = [0; 16];
-        stream.try_apply_keystream(&mut block).map_err(|_| CryptoError::Invalid)?;
+        let at = u32::from_le_bytes([*c0, *c1, *c2, *c3]);
+        ChaCha20::new(key, nonce, at).apply(&mut block).map_err(invalid)?;
         Ok(block)
     }
 }
