@@ -64,8 +64,14 @@ const high = library === "werift" ? Math.max(size, 64 << 10) : 2 << 20;
 channel.bufferedAmountLowThreshold = high / 2;
 const piece = Buffer.alloc(size, 7);
 let stop = false;
+// Where other threads send, the loop may not be left to the amount alone: they
+// can be quicker than it, and then nothing else happens in this thread.
 const fill = () => {
-  while (!stop && channel.bufferedAmount < high) channel.send(piece);
+  for (let sent = 0; !stop && sent < high; sent += size) {
+    if (channel.bufferedAmount >= high) return;
+    channel.send(piece);
+  }
+  if (!stop) setImmediate(fill);
 };
 if (channel.bufferedAmountLow?.subscribe) channel.bufferedAmountLow.subscribe(fill);
 else channel.onbufferedamountlow = fill;

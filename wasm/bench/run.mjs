@@ -22,7 +22,7 @@ for (let round = 0; round < ROUNDS; round++) {
       try {
         got = JSON.parse(execFileSync(execPath, [`${here}one.mjs`, library, String(size), String(SECONDS)], { encoding: "utf8", timeout: 90_000, stdio: ["ignore", "pipe", "ignore"] }).trim().split("\n").at(-1));
       } catch {
-        // Not carried through: shown as 0.
+        // Not carried through in any round: shown as "none".
       }
       const key = `${library} ${size}`;
       const before = best.get(key) ?? { cpu: 0, wall: 0 };
@@ -42,7 +42,7 @@ const lines = [
 for (const [library, name] of Object.entries(PACKAGES)) {
   const cells = SIZES.map((size) => {
     const { cpu, wall } = best.get(`${library} ${size}`);
-    return `${cpu.toFixed(0)} (${wall.toFixed(0)})`;
+    return cpu > 0 ? `${cpu.toFixed(0)} (${wall.toFixed(0)})` : "none";
   });
   const title = name ? `${name} ${dependencies[name]}` : `picortc (wasm), packets of ${packets.get(library)} octets`;
   lines.push(`| ${title} | ${cells.join(" | ")} |`);
