@@ -13,22 +13,22 @@ impl Machine {
     /// with one of them.
     pub(super) fn make_shares_ahead(&mut self, env: &mut Env<'_>) {
         let busy = !self.operation.is_empty() || self.operation_out;
-        if self.state == State::Idle && !busy && self.kx_secrets.is_empty() {
+        if self.state == State::Idle && !busy && self.exchange.is_empty() {
             self.ask_for(Job::Generate { groups: self.groups_to_share(), rng: env.rng.fork() });
         }
     }
 
     /// Keeps them, unless the handshake went on without.
     pub(super) fn made_ahead(&mut self, secrets: KxSecrets, shares: Share) {
-        if self.kx_secrets.is_empty() {
-            (self.kx_secrets, self.share) = (secrets, shares);
+        if self.exchange.is_empty() {
+            self.exchange.replace(secrets, shares);
         }
     }
 
     /// As server: the secret that was made ahead for `group`, and the share
     /// that belongs to it. Used once; the others are forgotten.
     pub(super) fn take_made_ahead(&mut self, group: NamedGroup) -> Option<(KxSecret, Share)> {
-        let (secrets, shares) = (core::mem::take(&mut self.kx_secrets), core::mem::take(&mut self.share));
+        let (secrets, shares) = self.exchange.take();
         // A server's side of a KEM is not made without the client's.
         if group == NamedGroup::X25519MLKEM768 {
             return None;

@@ -23,7 +23,7 @@
 
 use super::keys::{Suite, SuiteKind};
 use super::machine::{Machine, State, extension, list16, read_srtp_profiles, unexpected};
-use super::operation::{Job, Share};
+use super::operation::{Job, KxSecrets, Share};
 use super::reassembly::Message;
 use super::{DOWNGRADE_TO_12, Error, Role, SrtpProfile};
 use crate::crypto::{KxShared, NamedGroup, P256Signature, SignatureScheme};
@@ -39,7 +39,7 @@ impl Machine {
         self.role = Role::Client;
         self.client_random = env.rng.array();
         if self.speaks(ProtocolVersion::DTLS_1_3) {
-            if !self.kx_secrets.is_empty() {
+            if !self.exchange.is_empty() {
                 self.send_client_hello(&[], &[])?;
                 self.state = State::AwaitServerHello;
                 return Ok(());
@@ -68,7 +68,7 @@ impl Machine {
         let groups = self.groups_13().filter(|g| with_13 || *g != NamedGroup::X25519MLKEM768);
         let srtp_profiles = &self.config.srtp_profiles;
         let random = &self.client_random;
-        let shares = &self.share;
+        let shares = self.exchange.share();
         let connection_id = self.config.connection_id;
         let write = |w: &mut Writer<'_>| -> Result<(), ShortBuffer> {
             w.u16(ProtocolVersion::DTLS_1_2.0)?;
@@ -174,8 +174,7 @@ impl Machine {
         self.read_server_extensions(&hello.extensions)?;
         self.settle_connection_ids(&hello.extensions)?;
         self.version = Some(ProtocolVersion::DTLS_1_2);
-        self.kx_secrets.clear();
-        self.share.clear();
+        self.exchange.take();
         self.server_random = hello.random;
         self.suite = Some(suite);
         self.transcript.start(suite.hash, false)?;
@@ -222,7 +221,8 @@ impl Machine {
             return Err(illegal);
         }
         self.group = exchange.group;
-        self.share = Share::from_slice(exchange.public).map_err(|_| illegal)?;
+        let share = Share::from_slice(exchange.public).map_err(|_| illegal)?;
+        self.exchange.replace(KxSecrets::new(), share);
         self.add(message);
         // "signed_params: Hash(ClientHello.random + ServerHello.random +
         // ServerKeyExchange.params)" (RFC 8422, Section 5.4)
@@ -252,7 +252,7 @@ impl Machine {
             return Err(Error::PeerMisbehaved(AlertDescription::DECODE_ERROR));
         }
         self.add(message);
-        let job = Job::Respond { group: self.group, peer: self.share.clone(), rng: env.rng.fork() };
+        let job = Job::Respond { group: self.group, peer: self.exchange.take().1, rng: env.rng.fork() };
         self.begin_operation(job, State::AgreeingWithServer12);
         Ok(())
     }

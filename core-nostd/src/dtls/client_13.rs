@@ -50,10 +50,9 @@ impl Machine {
     }
 
     pub(super) fn generated_shares(&mut self, secrets: KxSecrets, shares: Share) -> Result<(), Error> {
-        self.kx_secrets = secrets;
         // What was there is the cookie of a HelloRetryRequest that also wants
         // another group.
-        let cookie = core::mem::replace(&mut self.share, shares);
+        let (_, cookie) = self.exchange.replace(secrets, shares);
         self.send_client_hello(&[], &cookie)?;
         self.state = State::AwaitServerHello;
         Ok(())
@@ -102,11 +101,8 @@ impl Machine {
         let mut r = Reader::new(hello.extensions.get(ExtensionType::KEY_SHARE).ok_or(missing)?);
         let entry = KeyShareEntry::parse(&mut r)?;
         r.finish()?;
-        let ours = self.kx_secrets.iter().position(|(group, _)| *group == entry.group).ok_or(ILLEGAL)?;
-        self.kx_secrets.truncate(ours + 1);
-        let (group, secret) = self.kx_secrets.pop().ok_or(ILLEGAL)?;
-        self.kx_secrets.clear();
-        self.share.clear();
+        let (secrets, _) = self.exchange.take();
+        let (group, secret) = secrets.into_iter().find(|(of, _)| *of == entry.group).ok_or(ILLEGAL)?;
         let peer = Share::from_slice(entry.key_exchange).map_err(|_| ILLEGAL)?;
         self.group = group;
         self.add(message);
@@ -145,9 +141,7 @@ impl Machine {
         // ClientHello", or names a group that was not offered, or of which
         // there was a share.
         let useless = match group {
-            Some(g) => {
-                self.kx_secrets.iter().any(|(ours, _)| *ours == g) || !self.groups_13().any(|ours| ours == g)
-            }
+            Some(g) => self.exchange.has(g) || !self.groups_13().any(|ours| ours == g),
             None => cookie.is_empty(),
         };
         if useless {
@@ -162,8 +156,8 @@ impl Machine {
         };
         // "Clients ... MUST copy the contents of the extension": one that is
         // longer than this is none that anybody sends.
-        self.share = Share::from_slice(cookie).map_err(|_| ILLEGAL)?;
-        self.kx_secrets.clear();
+        let cookie = Share::from_slice(cookie).map_err(|_| ILLEGAL)?;
+        self.exchange.replace(KxSecrets::new(), cookie);
         let groups = Groups::from_iter([group]);
         self.begin_operation(Job::Generate { groups, rng: env.rng.fork() }, State::GeneratingShares);
         Ok(())

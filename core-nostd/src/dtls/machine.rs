@@ -2,9 +2,10 @@
 
 use super::ack::Acks;
 use super::certificate::Fingerprints;
+use super::exchange::Exchange;
 use super::flight::Flight;
 use super::keys::{self, MasterSecret, Suite, SuiteKind, VERIFY_DATA_LEN};
-use super::operation::{Done, Job, KeyKind, KxSecrets, Operation, Outcome, PeerKey, Share, Signature};
+use super::operation::{Done, Job, KeyKind, Operation, Outcome, PeerKey, Signature};
 use super::reassembly::Message;
 use super::record::{Keying, RecordLayer};
 use super::rekey::Rekey;
@@ -158,11 +159,7 @@ pub(super) struct Machine {
     pub(super) srtp_profile: Option<SrtpProfile>,
     /// One at most, until the handshake is over.
     pub(super) peer_key: FixedVec<PeerKey>,
-    /// The secrets of the shares that we made.
-    pub(super) kx_secrets: KxSecrets,
-    /// What we share, as KeyShareEntry values; in DTLS 1.2, as client, the
-    /// server's share; and a cookie, while a share is made to go with it.
-    pub(super) share: Share,
+    pub(super) exchange: Exchange,
     pub(super) certificate_requested: bool,
     /// As server: what a client must repeat. As client: that a server asked.
     pub(super) cookie: Option<[u8; 16]>,
@@ -212,8 +209,7 @@ impl Machine {
             group: NamedGroup::SECP256R1,
             srtp_profile: None,
             peer_key: FixedVec::new(1)?,
-            kx_secrets: KxSecrets::new(),
-            share: Share::new(),
+            exchange: Exchange::new()?,
             certificate_requested: false,
             cookie: None,
             retried: None,
@@ -363,7 +359,7 @@ impl Machine {
                 self.agreed_with_client_13(&share, &shared)
             }
             (State::AgreeingWithClient13, Done::Agreed { shared }) => {
-                let share = core::mem::take(&mut self.share);
+                let (_, share) = self.exchange.take();
                 self.agreed_with_client_13(&share, &shared)
             }
             (State::SigningAsServer13, Done::Signed(signature)) => self.signed_as_server_13(&signature),
@@ -542,9 +538,8 @@ impl Machine {
     pub(super) fn complete(&mut self) {
         self.state = State::Connected;
         self.connected = true;
-        self.kx_secrets.clear();
+        self.exchange.release();
         self.peer_key.clear();
-        self.share.clear();
         self.acks.complete();
         debug!("dtls: connected");
     }
@@ -630,7 +625,7 @@ impl Machine {
         self.acks.clear();
         self.operation.clear();
         self.operation_out = false;
-        self.kx_secrets.clear();
+        self.exchange.release();
         self.master = None;
         self.secrets = None;
         self.peer_key.clear();

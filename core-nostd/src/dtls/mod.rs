@@ -16,6 +16,7 @@
 //! | `ack` | what arrived, as DTLS 1.3 tells it |
 //! | `connection_id` | whose a record is, whatever its address |
 //! | `keys`, `schedule` | key derivation of 1.2 and of 1.3 |
+//! | `exchange`, `ahead` | what a key exchange has, and when it is made |
 //! | `operation`, `slices` | public-key work, run here or elsewhere, at once or with pauses |
 //! | `machine` | what both roles and versions share: the states in protocol order |
 //! | `client`, `server` | the two roles: the hellos of either version, and 1.2 |
@@ -29,6 +30,7 @@ mod client;
 mod client_13;
 mod connection_id;
 mod early;
+mod exchange;
 mod flight;
 mod keys;
 mod machine;
@@ -62,6 +64,7 @@ use crate::wire::{Malformed, Reader, ShortBuffer};
 use core::ops::Range;
 use core::time::Duration;
 use early::Early;
+use exchange::Exchange;
 use flight::Flight;
 use machine::{Machine, State};
 use operation::PeerKey;
@@ -98,6 +101,7 @@ impl Limits {
     pub const fn heap_bytes(&self) -> usize {
         FixedVec::<Operation>::heap_bytes(1)
             + FixedVec::<PeerKey>::heap_bytes(1)
+            + Exchange::heap_bytes()
             + Reassembly::heap_bytes(self.reassembly)
             + Flight::heap_bytes(self.flight)
             + self.early

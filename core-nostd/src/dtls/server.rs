@@ -87,8 +87,7 @@ impl Machine {
         self.push_certificate()?;
         let group = self.group;
         if let Some((secret, share)) = self.take_made_ahead(group) {
-            self.kx_secrets = KxSecrets::from_iter([(group, secret)]);
-            return self.sign_share(share);
+            return self.sign_share(KxSecrets::from_iter([(group, secret)]), share);
         }
         let groups = Groups::from_iter([group]);
         self.begin_operation(Job::Generate { groups, rng: env.rng.fork() }, State::GeneratingShare12);
@@ -186,16 +185,16 @@ impl Machine {
     }
 
     pub(super) fn generated_share(&mut self, secrets: KxSecrets, share: Share) -> Result<(), Error> {
-        self.kx_secrets = secrets;
         let entry = KeyShareEntry::parse(&mut Reader::new(&share))?;
-        self.sign_share(Share::from_slice(entry.key_exchange).map_err(|_| Error::Internal)?)
+        let share = Share::from_slice(entry.key_exchange).map_err(|_| Error::Internal)?;
+        self.sign_share(secrets, share)
     }
 
-    fn sign_share(&mut self, share: Share) -> Result<(), Error> {
-        self.share = share;
+    fn sign_share(&mut self, secrets: KxSecrets, share: Share) -> Result<(), Error> {
+        self.exchange.replace(secrets, share);
         let mut params = [0; 4 + 255];
         let mut w = Writer::new(&mut params);
-        ServerKeyExchange::emit_params(&mut w, self.group, &self.share)?;
+        ServerKeyExchange::emit_params(&mut w, self.group, self.exchange.share())?;
         let parts = [&self.client_random[..], &self.server_random, w.written()];
         let digest = self.config.provider.hashes.hash(HashAlgorithm::Sha256, &parts)?;
         let digest = *digest.first_chunk().ok_or(CryptoError::Unsupported)?;
@@ -206,11 +205,12 @@ impl Machine {
 
     pub(super) fn signed_share(&mut self, signature: &P256Signature) -> Result<(), Error> {
         let scheme = SignatureScheme::ECDSA_SECP256R1_SHA256;
-        let (group, share) = (self.group, core::mem::take(&mut self.share));
+        let (group, (secrets, share)) = (self.group, self.exchange.take());
         self.push(HandshakeType::SERVER_KEY_EXCHANGE, 0, |w| {
             ServerKeyExchange::emit_params(w, group, &share)?;
             CertificateVerify { scheme, signature }.emit(w)
         })?;
+        self.exchange.replace(secrets, Share::new());
         // The transcript's SHA-256 is what a CertificateVerify can be checked
         // against, so that no scheme with another hash is asked for.
         let mut schemes = heapless::Vec::<u8, 32>::new();
@@ -233,7 +233,7 @@ impl Machine {
         let illegal = Error::PeerMisbehaved(AlertDescription::ILLEGAL_PARAMETER);
         let peer = Share::from_slice(exchange.public).map_err(|_| illegal)?;
         self.add(message);
-        let (group, secret) = self.kx_secrets.pop().ok_or(Error::Internal)?;
+        let (group, secret) = self.exchange.take().0.pop().ok_or(Error::Internal)?;
         self.begin_operation(Job::Agree { group, secret, peer }, State::AgreeingWithClient12);
         Ok(())
     }

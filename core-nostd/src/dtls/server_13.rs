@@ -2,7 +2,7 @@
 
 use super::keys::SuiteKind;
 use super::machine::{Machine, State, extension, list16};
-use super::operation::{Job, Share};
+use super::operation::{Job, KxSecrets, Share};
 use super::reassembly::Message;
 use super::server::signs_like_us;
 use super::{Error, Role};
@@ -75,7 +75,7 @@ impl Machine {
         let group = self.group;
         let job = match self.take_made_ahead(group) {
             Some((secret, share)) => {
-                self.share = share;
+                self.exchange.replace(KxSecrets::new(), share);
                 Job::Agree { group, secret, peer }
             }
             None => Job::Respond { group, peer, rng: env.rng.fork() },

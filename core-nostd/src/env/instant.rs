@@ -1,3 +1,4 @@
+use core::num::NonZeroU64;
 use core::ops::{Add, AddAssign, Sub};
 use core::time::Duration;
 
@@ -6,37 +7,61 @@ use core::time::Duration;
 ///
 /// Only differences matter to the core. 64 bits of microseconds last half a
 /// million years, so arithmetic saturates instead of wrapping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Instant(u64);
+///
+/// An `Option<Instant>` takes no more room than an `Instant`: there are dozens
+/// in a connection.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(
+    /// One more than the microseconds.
+    NonZeroU64,
+);
 
 impl Instant {
     /// The epoch itself.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(NonZeroU64::MIN);
 
     /// A point `micros` microseconds after the epoch.
     pub const fn from_micros(micros: u64) -> Self {
-        Self(micros)
+        Self(NonZeroU64::MIN.saturating_add(micros))
     }
 
     /// A point `millis` milliseconds after the epoch.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis.saturating_mul(1000))
+        Self::from_micros(millis.saturating_mul(1000))
     }
 
     /// Microseconds since the epoch.
     pub const fn as_micros(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// Whole milliseconds since the epoch.
     pub const fn as_millis(self) -> u64 {
-        self.0 / 1000
+        self.as_micros() / 1000
     }
 
     /// The time since `earlier`, or zero when `earlier` is later.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
+        Duration::from_micros(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl core::fmt::Debug for Instant {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Instant").field(&self.as_micros()).finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Instant {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=u64:us}", self.as_micros());
     }
 }
 
@@ -58,7 +83,7 @@ impl Sub<Duration> for Instant {
     type Output = Self;
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn sub(self, d: Duration) -> Self {
-        Self(self.0.saturating_sub(micros(d)))
+        Self::from_micros(self.as_micros().saturating_sub(micros(d)))
     }
 }
 
@@ -108,6 +133,8 @@ mod tests {
         assert_eq!(t + Duration::from_micros(1), Instant::from_micros(5001));
         assert_eq!(Instant::ZERO - t, Duration::ZERO);
         assert_eq!(t - Duration::from_secs(1), Instant::ZERO);
+        assert_eq!(Instant::from_micros(0), Instant::default());
+        assert_eq!(size_of::<Option<Instant>>(), size_of::<u64>());
         assert_eq!(Instant::from_micros(u64::MAX) + Duration::MAX, Instant::from_micros(u64::MAX));
     }
 }

@@ -3,7 +3,7 @@
 use super::candidates::{RemoteCandidate, ServerCandidate, is_tcp};
 use super::pairs::{PairState, Readiness, TCP_PENALTY};
 use super::{Agent, ConnectionState};
-use crate::env::{Env, Instant, Span as _, Transmit, TransportContext};
+use crate::env::{Env, Instant, Transmit, TransportContext};
 use crate::stun::{Due, Schedule, Transaction};
 use crate::wire::ShortBuffer;
 use crate::wire::candidate::{CandidateType, TcpType};
@@ -308,10 +308,7 @@ impl Agent {
         };
         let known = self.locals.iter().any(|c| c.addr == mapped && c.base == path.local_addr && c.alive);
         let round_trip = pair.check.take().and_then(|c| c.round_trip(env.now));
-        pair.stats.responses_received += 1;
-        pair.stats.current_round_trip_time = round_trip.or(pair.stats.current_round_trip_time);
-        let total = &mut pair.stats.total_round_trip_time;
-        *total = total.plus(round_trip.unwrap_or_default());
+        pair.stats.answered(round_trip);
         pair.state = PairState::Succeeded;
         // A stream of ours begins at a port of its own, which is no news.
         let reflexive =

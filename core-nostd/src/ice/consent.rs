@@ -140,10 +140,7 @@ impl Agent {
         self.consent.heard(now);
         self.consent.outstanding.clear();
         if let (Some(sent), Some(pair)) = (sent, self.selected_pair()) {
-            pair.stats.responses_received += 1;
-            pair.stats.current_round_trip_time = Some(now - sent);
-            let total = &mut pair.stats.total_round_trip_time;
-            *total = total.plus(now - sent);
+            pair.stats.answered(Some(now - sent));
         }
     }
 
@@ -178,7 +175,7 @@ impl Agent {
             return None;
         }
         let pair = self.pairs.iter().find(|p| p.id == selected.id)?;
-        self.consent.doubt_deadline(pair.stats.current_round_trip_time.unwrap_or_default())
+        self.consent.doubt_deadline(pair.stats.round_trip().unwrap_or_default())
     }
 
     /// Whether another pair than this one works.

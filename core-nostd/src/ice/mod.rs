@@ -61,15 +61,20 @@ impl Limits {
         FixedVec::<LocalCandidate>::heap_bytes(self.local_candidates)
             + FixedVec::<RemoteCandidate>::heap_bytes(self.remote_candidates)
             + FixedVec::<Pair>::heap_bytes(self.pairs)
-            + FixedDeque::<Response>::heap_bytes(MAX_RESPONSES)
-            + FixedVec::<EarlyCheck>::heap_bytes(MAX_EARLY)
+            + FixedDeque::<Response>::heap_bytes(self.responses())
+            + FixedVec::<EarlyCheck>::heap_bytes(self.early())
+    }
+
+    /// Answers that wait to be sent; further requests are dropped, and come again.
+    const fn responses(&self) -> usize {
+        if self.pairs > 16 { 6 } else { 4 }
+    }
+
+    /// Checks remembered from before the peer's credentials are known.
+    const fn early(&self) -> usize {
+        if self.pairs > 16 { 4 } else { 2 }
     }
 }
-
-/// Answers that wait to be sent; further requests are dropped, and come again.
-const MAX_RESPONSES: usize = 6;
-/// Checks remembered from before the peer's credentials are known.
-const MAX_EARLY: usize = 4;
 
 /// How an agent behaves.
 #[derive(Debug, Clone, Copy)]
@@ -297,8 +302,8 @@ impl Agent {
             announced: 0,
             pairs: FixedVec::new(limits.pairs)?,
             next_pair_id: PairId::default(),
-            responses: FixedDeque::new(MAX_RESPONSES)?,
-            early: FixedVec::new(MAX_EARLY)?,
+            responses: FixedDeque::new(limits.responses())?,
+            early: FixedVec::new(limits.early())?,
             next_check: env.now,
             selected: None,
             first_valid_at: None,

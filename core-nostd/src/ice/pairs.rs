@@ -6,6 +6,7 @@ use crate::env::{Env, TransportContext, TransportProtocol};
 use crate::stun::Transaction;
 use crate::wire::candidate::{CandidateType, TcpType};
 use core::net::{IpAddr, SocketAddr};
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 /// The number of a pair, never used twice in a generation of use.
@@ -58,6 +59,53 @@ pub struct PairStats {
     pub current_round_trip_time: Option<Duration>,
 }
 
+/// [`PairStats`] as a pair keeps them: there are many pairs, and checks are few.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) packets_sent: u64,
+    pub(super) packets_received: u64,
+    pub(super) bytes_sent: u64,
+    pub(super) bytes_received: u64,
+    pub(super) requests_received: u32,
+    pub(super) requests_sent: u32,
+    pub(super) responses_received: u32,
+    pub(super) responses_sent: u32,
+    /// In microseconds.
+    total_round_trip: u64,
+    /// The last one, in microseconds and one more.
+    round_trip: Option<NonZeroU32>,
+}
+
+impl Counts {
+    /// A check was answered, after so long if that is known.
+    pub(super) fn answered(&mut self, after: Option<Duration>) {
+        self.responses_received += 1;
+        let Some(micros) = after.map(|d| u32::try_from(d.as_micros()).unwrap_or(u32::MAX)) else { return };
+        self.total_round_trip = self.total_round_trip.saturating_add(u64::from(micros));
+        self.round_trip = Some(NonZeroU32::MIN.saturating_add(micros));
+    }
+
+    /// How long the last check took.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.map(|micros| Duration::from_micros(u64::from(micros.get() - 1)))
+    }
+
+    fn tell(&self) -> PairStats {
+        PairStats {
+            packets_sent: self.packets_sent,
+            packets_received: self.packets_received,
+            bytes_sent: self.bytes_sent,
+            bytes_received: self.bytes_received,
+            requests_received: self.requests_received.into(),
+            requests_sent: self.requests_sent.into(),
+            responses_received: self.responses_received.into(),
+            responses_sent: self.responses_sent.into(),
+            total_round_trip_time: Duration::from_micros(self.total_round_trip),
+            current_round_trip_time: self.round_trip(),
+        }
+    }
+}
+
 /// A pair of candidates.
 #[derive(Debug)]
 pub(super) struct Pair {
@@ -87,7 +135,7 @@ pub(super) struct Pair {
     pub(super) nominated_by_peer: Option<crate::env::Instant>,
     /// The number of the nomination, by whoever controls; 0 is none.
     pub(super) nomination: u32,
-    pub(super) stats: PairStats,
+    pub(super) stats: Counts,
 }
 
 impl Pair {
@@ -257,7 +305,7 @@ impl Agent {
             triggered: false,
             nominated_by_peer: None,
             nomination: 0,
-            stats: PairStats::default(),
+            stats: Counts::default(),
         };
         pair.update_priority(self.controlling);
         if self.pairs.is_full() {
@@ -300,7 +348,7 @@ impl Agent {
         let selected = self.selected;
         self.pairs.iter().map(move |p| {
             let nominated = selected.is_some_and(|s| s.id == p.id && s.nominated);
-            (p.path, p.state, nominated, p.priority, p.stats)
+            (p.path, p.state, nominated, p.priority, p.stats.tell())
         })
     }
 

@@ -12,7 +12,7 @@ pub(super) struct Heartbeat {
     /// When the one that is not answered was sent, and its nonce.
     sent: Option<(Instant, u64)>,
     /// The value of the peer's HEARTBEAT, to be sent back.
-    echo: heapless::Vec<u8, 128>,
+    echo: heapless::Vec<u8, 96>,
 }
 
 impl Association {
@@ -62,7 +62,7 @@ impl Association {
     }
 
     pub(super) fn handle_heartbeat(&mut self, value: &[u8]) {
-        // Twice what any known peer puts there.
+        // Half as much again as any known peer puts there.
         self.heartbeat.echo.clear();
         if self.heartbeat.echo.extend_from_slice(value).is_err() {
             self.drop_noise();
