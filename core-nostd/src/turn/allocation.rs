@@ -53,6 +53,7 @@ impl Client {
         self.next_channel = 0;
         self.rounds = 0;
         self.cleared = false;
+        self.ipv6_only = false;
         self.state = State::Allocating;
         self.request = Some(Transaction::new(env.rng, at.max(env.now)));
         true
@@ -170,7 +171,12 @@ impl Client {
         // "to obtain a relayed transport address of each family" from one
         // request; comprehension-optional, so that older servers give IPv4.
         let family = AddressFamily::IPV6.to_attribute();
-        b.attribute(AttributeType::ADDITIONAL_ADDRESS_FAMILY, &[&family])?;
+        let which = if self.ipv6_only {
+            AttributeType::REQUESTED_ADDRESS_FAMILY
+        } else {
+            AttributeType::ADDITIONAL_ADDRESS_FAMILY
+        };
+        b.attribute(which, &[&family])?;
         self.login.finish(self.hashes, b)
     }
 
@@ -245,7 +251,10 @@ impl Client {
             return;
         };
         match code {
-            error_code::UNAUTHENTICATED | error_code::STALE_NONCE if self.may_retry(code, message) => {
+            error_code::UNAUTHENTICATED | error_code::STALE_NONCE
+                if self.may_retry(code, self.rounds.saturating_add(1), message) =>
+            {
+                self.rounds += 1;
                 self.ask_again(env);
             }
             // "437 (Allocation Mismatch) ... the client ... MAY ... delete the
@@ -259,6 +268,13 @@ impl Client {
             // Gone already.
             error_code::ALLOCATION_MISMATCH if self.state == State::Clearing => {
                 self.state = State::Allocating;
+                self.ask_again(env);
+            }
+            // A server without IPv4 may have the other (RFC 8656, Section 7.1).
+            error_code::ADDRESS_FAMILY_NOT_SUPPORTED
+                if self.state == State::Allocating && !self.ipv6_only =>
+            {
+                self.ipv6_only = true;
                 self.ask_again(env);
             }
             error_code::TRY_ALTERNATE if self.state == State::Allocating => {
@@ -282,13 +298,13 @@ impl Client {
         self.path.transport_protocol == TransportProtocol::Udp && self.rounds <= MAX_ROUNDS
     }
 
-    /// Whether a request is worth repeating with what this refusal tells.
-    pub(super) fn may_retry(&mut self, code: u16, message: &Message<'_>) -> bool {
-        self.rounds += 1;
+    /// Whether a request is worth repeating with what this refusal tells, which
+    /// is so many in a row.
+    pub(super) fn may_retry(&mut self, code: u16, rounds: u8, message: &Message<'_>) -> bool {
         // "If the response is an error response with 401 ... and the client
         // has already tried" the credentials are wrong.
         let tried = code == error_code::UNAUTHENTICATED && self.login.is_known();
-        !tried && self.rounds <= MAX_ROUNDS && self.login.learn(self.hashes, message)
+        !tried && rounds <= MAX_ROUNDS && self.login.learn(self.hashes, message)
     }
 
     fn ask_again(&mut self, env: &mut Env<'_>) {

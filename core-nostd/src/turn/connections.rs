@@ -229,11 +229,11 @@ impl Client {
             self.lose();
             return;
         }
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        connection.rounds = if code == 0 { 0 } else { connection.rounds.saturating_add(1) };
+        let rounds = connection.rounds;
         let retry = matches!(code, error_code::UNAUTHENTICATED | error_code::STALE_NONCE)
-            && self.may_retry(code, message);
-        if code == 0 {
-            self.rounds = 0;
-        }
+            && self.may_retry(code, rounds, message);
         let Some(connection) = self.connections.get_mut(index) else { return };
         match connection_id(message) {
             Some(id) if code == 0 => {

@@ -127,6 +127,8 @@ pub struct Client {
     rounds: u8,
     /// Whether an allocation of a past run was given back.
     cleared: bool,
+    /// Whether the server has no relays of IPv4.
+    ipv6_only: bool,
     relayed: [Option<SocketAddr>; 2],
     mapped: Option<SocketAddr>,
     peers: FixedVec<Peer>,
@@ -171,6 +173,7 @@ impl Client {
             expires_at: Instant::ZERO,
             rounds: 0,
             cleared: false,
+            ipv6_only: false,
             relayed: [None; 2],
             mapped: None,
             peers: FixedVec::new(limits.peers)?,

@@ -32,6 +32,10 @@ pub(super) struct Peer {
     bound_until: Option<Instant>,
     granted_until: Instant,
     request: Option<Transaction>,
+    /// Answers in a row that did nothing but ask again.
+    rounds: u8,
+    /// The server has refused it a channel: it is not asked for another.
+    no_channel: bool,
     refresh_at: Instant,
 }
 
@@ -71,6 +75,8 @@ impl Client {
             bound_until: None,
             granted_until: granted.unwrap_or(env.now),
             request: granted.is_none().then(|| Transaction::new(env.rng, env.now)),
+            rounds: 0,
+            no_channel: false,
             refresh_at: granted.map_or(env.now, |until| until - (PERMISSION_LIFETIME - REFRESH)),
         };
         let permission = peer.permission;
@@ -84,12 +90,18 @@ impl Client {
         let wanting = |p: &&mut Peer| p.addr == peer && p.permission == Permission::Granted;
         let Some(peer) = self.peers.iter_mut().find(wanting) else { return };
         if peer.channel.is_none()
+            && !peer.no_channel
             && let Some(channel) = ChannelNumber::new(ChannelNumber::MIN.get().saturating_add(next))
         {
             peer.channel = Some(channel);
             peer.request = Some(Transaction::new(env.rng, env.now));
             self.next_channel = next + 1;
         }
+    }
+
+    /// Whether there is no room for another peer.
+    pub fn is_full(&self) -> bool {
+        self.peers.is_full()
     }
 
     /// Lets go of the peers for which `keep` does not hold. Their permissions
@@ -159,16 +171,18 @@ impl Client {
             self.counters.unauthentic += 1;
             return;
         }
-        let retry = matches!(code, error_code::UNAUTHENTICATED | error_code::STALE_NONCE)
-            && self.may_retry(code, message);
         if code == error_code::ALLOCATION_MISMATCH {
             // The server has forgotten us.
             self.lose();
             return;
         }
-        if code == 0 {
-            self.rounds = 0;
-        }
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        // Each has its own count: a nonce that is too old is too old for all of
+        // them at once.
+        peer.rounds = if code == 0 { 0 } else { peer.rounds.saturating_add(1) };
+        let rounds = peer.rounds;
+        let retry = matches!(code, error_code::UNAUTHENTICATED | error_code::STALE_NONCE)
+            && self.may_retry(code, rounds, message);
         let Some(peer) = self.peers.get_mut(index) else { return };
         peer.request = retry.then(|| Transaction::new(env.rng, env.now));
         if code == 0 {
@@ -188,7 +202,7 @@ impl Client {
 /// still do, as long as the permission lasts.
 fn refuse(peer: &mut Peer, now: Instant) {
     if peer.channel.is_some() && peer.bound_until.is_none() && now < peer.granted_until {
-        peer.channel = None;
+        (peer.channel, peer.no_channel) = (None, true);
         peer.refresh_at = peer.refresh_at.max(now + Duration::from_secs(1));
     } else {
         peer.permission = Permission::Refused;

@@ -10,7 +10,7 @@ use crate::crypto::rust_crypto::PROVIDER;
 use crate::env::Rng;
 use crate::stun::long_term_key;
 use crate::wire::stun::{AttributeType, Builder, Class, Message, Method, TransactionId, error_code};
-use crate::wire::turn::{channel_number, send_head_room};
+use crate::wire::turn::{AddressFamily, address_family, channel_number, send_head_room};
 use core::time::Duration;
 use std::string::String;
 use std::vec::Vec;
@@ -40,6 +40,7 @@ struct Request {
     nonce: Vec<u8>,
     lifetime: Option<u32>,
     channel: Option<u16>,
+    family: Option<AddressFamily>,
 }
 
 impl Rig {
@@ -48,9 +49,12 @@ impl Rig {
     }
 
     fn relaying(protocol: TransportProtocol, relays: RequestedTransport) -> Self {
-        let limits = Limits { allocations: 1, peers: 3, ..Limits::DEFAULT };
+        Self::with(protocol, relays, &Limits { allocations: 1, peers: 3, ..Limits::DEFAULT })
+    }
+
+    fn with(protocol: TransportProtocol, relays: RequestedTransport, limits: &Limits) -> Self {
         let mut rng = Rng::new([5; 32]);
-        let mut client = Client::new(PROVIDER.hashes, &limits).unwrap();
+        let mut client = Client::new(PROVIDER.hashes, limits).unwrap();
         let now = Instant::from_millis(1000);
         let path = TransportContext {
             transport_protocol: protocol,
@@ -87,6 +91,7 @@ impl Rig {
             nonce: m.get(AttributeType::NONCE).unwrap_or_default().to_vec(),
             lifetime: m.u32(AttributeType::LIFETIME),
             channel: channel_number(&m).map(|c| c.get()),
+            family: address_family(&m, AttributeType::REQUESTED_ADDRESS_FAMILY),
         })
     }
 
@@ -346,6 +351,64 @@ fn a_channel_that_is_refused_leaves_the_indications() {
     let r = rig.request().unwrap();
     rig.refuse(&r, error_code::INSUFFICIENT_CAPACITY);
     assert_eq!(rig.client.head_room(addr(PEER)), Some(send_head_room(addr(PEER))));
+}
+
+/// Every progress of a connection asks for a channel: one that was refused has to
+/// stay refused, or the server is asked again with each answer, until the numbers
+/// of channels are used up.
+#[test]
+fn a_channel_that_is_refused_is_not_asked_for_again() {
+    let mut rig = Rig::permitted();
+    rig.on(|c, env| c.bind(env, addr(PEER)));
+    let r = rig.request().unwrap();
+    rig.refuse(&r, error_code::INSUFFICIENT_CAPACITY);
+    rig.on(|c, env| c.bind(env, addr(PEER)));
+    assert!(rig.request().is_none());
+    // The permission is renewed as before.
+    rig.after(Duration::from_secs(241));
+    assert_eq!(rig.request().unwrap().method, Method::CREATE_PERMISSION);
+}
+
+/// A nonce is too old for all requests at once: with more peers than requests are
+/// repeated in a row, some lost their permission, the one in use perhaps.
+#[test]
+fn a_stale_nonce_costs_no_peer_its_permission_however_many_there_are() {
+    let limits = Limits { allocations: 1, peers: 12, ..Limits::DEFAULT };
+    let mut rig = Rig::with(TransportProtocol::Udp, RequestedTransport::UDP, &limits).granted();
+    let peers: Vec<SocketAddr> = (1..=12).map(|n| addr(&std::format!("192.0.2.{n}:9"))).collect();
+    for peer in &peers {
+        rig.on(|c, env| c.permit(env, *peer));
+        let request = rig.request().unwrap();
+        rig.grant(&request);
+    }
+    rig.after(Duration::from_secs(240));
+    let requests: Vec<Request> = std::iter::from_fn(|| rig.request()).collect();
+    assert_eq!(requests.len(), 12);
+    rig.nonce = b"nonce 2";
+    for request in &requests {
+        rig.refuse(request, error_code::STALE_NONCE);
+    }
+    let again: Vec<Request> = std::iter::from_fn(|| rig.request()).collect();
+    assert!(again.iter().all(|r| r.nonce == b"nonce 2"));
+    again.iter().for_each(|r| rig.grant(r));
+    let granted = |p: &&SocketAddr| rig.client.head_room(**p).is_some();
+    assert_eq!((again.len(), peers.iter().filter(granted).count()), (12, 12));
+}
+
+#[test]
+fn a_server_without_ipv4_is_asked_for_ipv6() {
+    let mut rig = Rig::new(TransportProtocol::Udp);
+    let r = rig.request().unwrap();
+    rig.refuse(&r, error_code::UNAUTHENTICATED);
+    let r = rig.request().unwrap();
+    assert_eq!(r.family, None);
+    rig.refuse(&r, error_code::ADDRESS_FAMILY_NOT_SUPPORTED);
+    let r = rig.request().unwrap();
+    assert_eq!(r.family, Some(AddressFamily::IPV6));
+    // It has neither.
+    rig.refuse(&r, error_code::ADDRESS_FAMILY_NOT_SUPPORTED);
+    assert_eq!(rig.client.poll_event(), Some(Event::Failed(Some(440))));
+    assert!(rig.request().is_none());
 }
 
 #[test]
