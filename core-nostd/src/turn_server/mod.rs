@@ -55,9 +55,9 @@ pub struct Limits {
     pub permissions: usize,
     /// Channels of one allocation. More are answered with 508.
     pub channels: usize,
-    /// Answers per second to whoever has not shown who they are. More are not
-    /// answered: such answers go to addresses that anybody can write on a
-    /// datagram.
+    /// Answers per second, longer than their questions, to whoever has not shown
+    /// who they are. More are not given: such answers go to addresses that
+    /// anybody can write on a datagram.
     pub unauthenticated_per_second: u32,
 }
 

@@ -77,8 +77,8 @@ impl<U: Users> TurnServer<U> {
             return None;
         };
         let answer = match (message.class, message.method) {
-            (Class::Request, Method::BINDING) => self.answer_binding(&client, &message, out),
-            (Class::Request, _) => self.answer(client, message, out),
+            (Class::Request, Method::BINDING) => self.answer_binding(&client, datagram.len(), &message, out),
+            (Class::Request, _) => self.answer(client, datagram.len(), message, out),
             (Class::Indication, Method::SEND) => return self.handle_send(&client, datagram, &message),
             // A Binding indication keeps a NAT awake.
             (Class::Indication, Method::BINDING) => return None,
@@ -92,10 +92,16 @@ impl<U: Users> TurnServer<U> {
         Some(Output::Client(Transmit::datagram(client, len)))
     }
 
-    /// Whether a stranger is answered: over UDP only so many times a second.
-    fn may_answer_stranger(&mut self, client: &TransportContext) -> bool {
+    /// Whether a stranger is given an answer of `out` octets to a question of
+    /// `octets`: over UDP longer ones only so many times a second. One that is no
+    /// longer than the question is of no use to who writes another's address on
+    /// it, and a flood of shorter ones keeps nobody from being answered.
+    fn may_answer_stranger(&mut self, client: &TransportContext, octets: usize, out: usize) -> bool {
         if client.transport_protocol != TransportProtocol::Udp {
             return true; // the handshake has shown that somebody is there
+        }
+        if out <= octets {
+            return true;
         }
         let second = self.now.as_millis() / 1000;
         if self.second != second {
@@ -110,25 +116,22 @@ impl<U: Users> TurnServer<U> {
     fn answer_binding(
         &mut self,
         client: &TransportContext,
+        octets: usize,
         message: &Message<'_>,
         out: &mut [u8],
     ) -> Result<Option<usize>, ShortBuffer> {
-        if !self.may_answer_stranger(client) {
-            return Ok(None);
-        }
         let mut b = Builder::new(out, Class::Success, Method::BINDING, message.transaction_id)?;
         b.xor_address(AttributeType::XOR_MAPPED_ADDRESS, client.peer_addr)?;
-        Ok(Some(if message.has(AttributeType::FINGERPRINT) {
-            b.finish_with_fingerprint()?
-        } else {
-            b.finish()
-        }))
+        let len =
+            if message.has(AttributeType::FINGERPRINT) { b.finish_with_fingerprint()? } else { b.finish() };
+        Ok(Some(len).filter(|len| self.may_answer_stranger(client, octets, *len)))
     }
 
     /// Answers what only users may ask (RFC 8489, Section 9.2.4).
     fn answer(
         &mut self,
         client: TransportContext,
+        octets: usize,
         message: Message<'_>,
         out: &mut [u8],
     ) -> Result<Option<usize>, ShortBuffer> {
@@ -140,9 +143,6 @@ impl<U: Users> TurnServer<U> {
             Err(code) => code,
         };
         self.counters.refused += 1;
-        if !self.may_answer_stranger(&client) {
-            return Ok(None);
-        }
         let mut b = Builder::new(out, Class::Error, message.method, message.transaction_id)?;
         b.error_code(refused)?;
         if refused != error_code::BAD_REQUEST {
@@ -153,7 +153,8 @@ impl<U: Users> TurnServer<U> {
                 b.attribute(AttributeType::PASSWORD_ALGORITHMS, &[&ALGORITHMS])?;
             }
         }
-        Ok(Some(b.finish()))
+        let len = b.finish();
+        Ok(Some(len).filter(|len| self.may_answer_stranger(&client, octets, *len)))
     }
 
     fn answer_user(&mut self, request: &Request<'_>, out: &mut [u8]) -> Result<Option<usize>, ShortBuffer> {

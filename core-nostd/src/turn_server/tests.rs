@@ -356,6 +356,17 @@ fn strangers_are_answered_a_little_and_streams_are_padded() {
     assert_eq!(answers.len(), 20);
     assert!(answers.iter().all(|a| a.len() <= 60), "{}", answers[0].len());
     assert_eq!(bench.server.counters().unanswered, 980);
+    // Answers that are no longer than their questions are of no use to who asks
+    // in another's name: users with a stale nonce go on while that lasts.
+    let stale = bench.signed_with(&[b'A'; 16], "user", Method::REFRESH, lifetime(600));
+    let answer = bench.send(client(2000), &stale).unwrap();
+    assert_eq!(Message::parse(&answer).unwrap().error_code(), Some(438));
+    assert!(answer.len() <= stale.len(), "{} for {}", answer.len(), stale.len());
+    let ice = bench.unsigned(Method::BINDING, |b| b.attribute(AttributeType::PRIORITY, &[&[0; 4]]).unwrap());
+    let padded = bench.unsigned(Method::BINDING, |b| b.attribute(AttributeType(0x8022), &[&[0; 8]]).unwrap());
+    assert!(ice.len() < padded.len() && bench.send(client(2001), &ice).is_none());
+    assert!(bench.send(client(2001), &padded).is_some_and(|a| a.len() <= padded.len()));
+    assert_eq!(bench.server.counters().unanswered, 981);
     bench.now += Duration::from_secs(1);
     bench.allocate(1, RELAY);
     // Another transport is another client.
