@@ -101,11 +101,13 @@ impl<'a> IceUrl<'a> {
             (None, _) => TransportProtocol::Udp,
             (Some(_), ServerKind::Stun) => return Err(IceUrlError::Trailing),
             (Some(query), ServerKind::Turn) => {
-                match query.strip_prefix("transport=").ok_or(IceUrlError::Transport)? {
-                    "udp" if secure => return Err(IceUrlError::Unsupported),
-                    "udp" => TransportProtocol::Udp,
-                    "tcp" if secure => TransportProtocol::Tls,
-                    "tcp" => TransportProtocol::Tcp,
+                // "ABNF strings are case insensitive" (RFC 5234, Section 2.3).
+                let is = |text: &str| query.eq_ignore_ascii_case(text);
+                match (is("transport=udp"), is("transport=tcp")) {
+                    (true, _) if secure => return Err(IceUrlError::Unsupported),
+                    (true, _) => TransportProtocol::Udp,
+                    (_, true) if secure => TransportProtocol::Tls,
+                    (_, true) => TransportProtocol::Tcp,
                     _ => return Err(IceUrlError::Transport),
                 }
             }
@@ -179,6 +181,8 @@ mod tests {
             ("turns:example.org", Turn, "example.org", 5349, Tls),
             ("turns:example.org:443?transport=tcp", Turn, "example.org", 443, Tls),
             ("turn:[2001:db8::1]:3479?transport=tcp", Turn, "2001:db8::1", 3479, Tcp),
+            ("Turns:example.org?Transport=TCP", Turn, "example.org", 5349, Tls),
+            ("turn:example.org?transport=UDP", Turn, "example.org", 3478, Udp),
             ("stun:[::1]", Stun, "::1", 3478, Udp),
         ] {
             assert_eq!(IceUrl::parse(text), Ok(IceUrl { kind, host, port, protocol }), "{text}");
