@@ -5,6 +5,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -28,13 +29,19 @@ const BACKLOG: usize = 64;
 /// Streams at once. Further ones are closed.
 const MAX_STREAMS: usize = 1024;
 
+/// Who has opened a stream and says nothing for so long wants nothing.
+const FIRST_WORD: Duration = Duration::from_secs(10);
+/// Later: permissions last half as long, so that a relay of such a client carries
+/// nothing any more.
+const SILENCE: Duration = Duration::from_secs(660);
+
 /// Accepts what comes for `listener`, for ever.
 pub(crate) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, news: Sender<News>) {
     let places = Arc::new(tokio::sync::Semaphore::new(MAX_STREAMS));
     loop {
         let Ok((stream, peer_addr)) = listener.accept().await else {
             // Out of file descriptors, most likely: not for long.
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let (Ok(place), Ok(local_addr)) = (places.clone().try_acquire_owned(), listener.local_addr()) else {
@@ -47,7 +54,7 @@ pub(crate) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, news
             match tls {
                 Some(tls) => {
                     let transport = path(local_addr, peer_addr, TransportProtocol::Tls);
-                    let limit = std::time::Duration::from_secs(10);
+                    let limit = Duration::from_secs(10);
                     if let Ok(Ok(stream)) = tokio::time::timeout(limit, tls.accept(stream)).await {
                         carry(transport, stream, news).await;
                     }
@@ -70,7 +77,9 @@ async fn carry(transport: TransportContext, stream: impl AsyncRead + AsyncWrite,
     }
     let read = async {
         let mut buf = vec![0; 4096];
-        while let Ok(len @ 1..) = reader.read(&mut buf).await {
+        let mut patience = FIRST_WORD;
+        while let Ok(Ok(len @ 1..)) = tokio::time::timeout(patience, reader.read(&mut buf)).await {
+            patience = SILENCE;
             let octets = buf.get(..len).unwrap_or_default().to_vec();
             if news.send(News::Octets(transport, octets)).await.is_err() {
                 break;

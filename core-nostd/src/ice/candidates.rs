@@ -579,6 +579,11 @@ impl Agent {
         }
     }
 
+    /// Which generation this is: a [`restart`](Self::restart) begins another.
+    pub(crate) fn generation(&self) -> u8 {
+        self.generation
+    }
+
     /// Whether a [`restart`](Self::restart) waits for the peer's credentials.
     pub fn is_restarting(&self) -> bool {
         self.previous.is_some() && self.remote.is_none()

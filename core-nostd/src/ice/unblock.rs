@@ -77,6 +77,11 @@ impl Agent {
         self.pairs.iter().any(|p| p.id == id && p.simultaneous)
     }
 
+    /// Whether a pair leads to `peer`.
+    pub(crate) fn has_pair_with(&self, peer: core::net::SocketAddr) -> bool {
+        self.pairs.iter().any(|p| p.path.peer_addr == peer)
+    }
+
     /// Whether a pair is still there.
     pub fn has_pair(&self, id: PairId) -> bool {
         self.pairs.iter().any(|p| p.id == id)

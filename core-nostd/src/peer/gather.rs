@@ -125,6 +125,9 @@ pub(super) struct Gatherer {
     /// look at them.
     #[cfg(feature = "turn")]
     pub(super) relaying: bool,
+    /// The generation of ICE that peers were permitted for.
+    #[cfg(feature = "turn")]
+    pub(super) generation: u8,
     epoch: u8,
     next_task: u16,
     next_start: Instant,
@@ -148,6 +151,8 @@ impl Gatherer {
             clients: FixedVec::new(0)?,
             #[cfg(feature = "turn")]
             relaying: false,
+            #[cfg(feature = "turn")]
+            generation: 0,
             epoch: 0,
             next_task: 0,
             next_start: now,
@@ -229,6 +234,24 @@ impl Gatherer {
             task.state = TaskState::Failed;
             task.error = Some(code);
         }
+    }
+
+    /// A request came to nothing. What was there once is asked for again and again
+    /// as long as the reason may pass, and is told of once; what never was is not.
+    pub(super) fn fail_or_retry(&mut self, id: u16, code: u16, passing: bool, now: Instant) {
+        match self.task(id).map(|t| t.tries) {
+            #[cfg(feature = "turn")]
+            Some(tries) if tries > 0 && passing => {
+                if tries == 1
+                    && let Some(task) = self.task(id)
+                {
+                    task.error = Some(code);
+                }
+                self.retry_task(id, now);
+            }
+            _ => self.fail_task(id, code),
+        }
+        let _ = (passing, now);
     }
 
     /// A task begins anew after a while, a longer one each time.
@@ -606,7 +629,7 @@ impl RTCPeerConnection {
     }
 
     pub(super) fn server_stream_failed(&mut self, id: u16) {
-        self.gather.fail_task(id, UNREACHABLE);
+        self.gather.fail_or_retry(id, UNREACHABLE, true, self.now);
     }
 
     /// Servers for which there is no stream, now that all places are taken by

@@ -7,6 +7,7 @@ use crate::ice::{CandidateServer, LocalCandidate, ServerCandidate};
 use crate::mem::{FixedVec, OutOfMemory};
 use crate::turn::{Client, Event, Limits, Permission, Received};
 use crate::wire::candidate::{CandidateType, TcpType};
+use crate::wire::stun::error_code::{ALLOCATION_MISMATCH, ALLOCATION_QUOTA_REACHED};
 use crate::wire::turn::RequestedTransport;
 use core::net::SocketAddr;
 
@@ -100,6 +101,10 @@ impl RTCPeerConnection {
         if self.gather.clients.iter().all(|c| c.relayed().next().is_none()) {
             return;
         }
+        if self.gather.generation != self.ice.generation() {
+            self.gather.generation = self.ice.generation();
+            self.gather.clients.iter_mut().for_each(Client::forget_refusals);
+        }
         #[cfg(feature = "turn-tcp")]
         self.progress_relayed_streams();
         while self.ice.next_blocked(|path| path.transport_protocol == TransportProtocol::Udp).is_some() {}
@@ -109,7 +114,11 @@ impl RTCPeerConnection {
             let next = self.ice.asked().filter(udp).nth(at);
             let Some((pair, path)) = next else { break };
             let env = &mut Env::new(self.now, &mut self.rng);
-            let client = self.gather.relay_at_mut(path.local_addr);
+            let mut client = self.gather.relay_at_mut(path.local_addr);
+            if let Some(client) = client.as_mut().filter(|c| c.is_full()) {
+                // Those of pairs that are gone, after restarts for one.
+                client.retain_peers(|peer| self.ice.has_pair_with(peer));
+            }
             match client.and_then(|c| c.permit(env, path.peer_addr)) {
                 Some(Permission::Granted) => {
                     self.ice.open_pair(env, pair, path);
@@ -172,12 +181,12 @@ impl RTCPeerConnection {
                 if let (Some(base), Some(mapped)) = (task.base, mapped) {
                     self.add_reflexive(task.server, base, mapped);
                 }
-                if let Some(task) = self.gather.task(task.id) {
-                    // Where it has moved to.
-                    task.path = path;
-                }
             }
-            Event::Failed(code) => self.gather.fail_task(task.id, code.unwrap_or(UNREACHABLE)),
+            Event::Failed(code) => {
+                let code = code.unwrap_or(UNREACHABLE);
+                let passing = code >= 500 || [ALLOCATION_MISMATCH, ALLOCATION_QUOTA_REACHED].contains(&code);
+                self.gather.fail_or_retry(task.id, code, passing, self.now);
+            }
             Event::Lost => {
                 for addr in relayed {
                     self.ice.remove_local_address(env, addr, relays);
@@ -203,8 +212,17 @@ impl RTCPeerConnection {
     /// A datagram from a server with an allocation: `true` when it is one of
     /// TURN.
     pub(super) fn handle_relay(&mut self, client: u8, path: &TransportContext, datagram: &mut [u8]) -> bool {
-        let Some(client) = self.gather.clients.get_mut(usize::from(client)) else { return false };
-        match client.handle_read(&mut Env::new(self.now, &mut self.rng), datagram) {
+        let Some(at) = self.gather.clients.get_mut(usize::from(client)) else { return false };
+        let received = at.handle_read(&mut Env::new(self.now, &mut self.rng), datagram);
+        let moved = *at.path();
+        if !moved.same_path(path) {
+            // To another server (RFC 8489, Section 10): its answers come from there.
+            let own = |t: &&mut super::gather::Task| matches!(t.state, TaskState::Relay(c) if c == client);
+            if let Some(task) = self.gather.tasks.iter_mut().find(own) {
+                task.path = moved;
+            }
+        }
+        match received {
             Received::Own => true,
             Received::Foreign => false,
             Received::Data { peer, relayed, range } => {
@@ -233,7 +251,16 @@ impl RTCPeerConnection {
             {
                 let id = task.id;
                 match task.base {
-                    Some(_) => self.allocate(id, self.now),
+                    Some(base) => {
+                        // The server that was named, not one that it has sent us to.
+                        let server = self.gather.servers.get(task.server);
+                        if let Some(server) = server
+                            && let Some(ip) = server.name.ip(base.is_ipv4())
+                        {
+                            task.path.peer_addr = SocketAddr::new(ip, server.port);
+                        }
+                        self.allocate(id, self.now);
+                    }
                     None => task.state = TaskState::NoStream,
                 }
             }

@@ -50,6 +50,9 @@ pub struct RTCTransportStats {
     pub dtls_counters: dtls::Counters,
     /// What ICE dropped.
     pub ice_counters: ice::Counters,
+    /// What the clients of TURN servers dropped.
+    #[cfg(feature = "turn")]
+    pub turn_counters: crate::turn::Counters,
     /// How SCTP stands.
     pub sctp: sctp::Stats,
     /// The selected path.
@@ -157,6 +160,8 @@ impl<'a> RTCStatsReport<'a> {
             dtls_role: pc.dtls_role(),
             dtls_counters: pc.dtls.counters(),
             ice_counters: pc.ice.counters(),
+            #[cfg(feature = "turn")]
+            turn_counters: pc.gather.clients.iter().fold(Default::default(), |sum, c| c.counters() + sum),
             sctp: pc.sctp.stats(),
             selected_path: pc.ice.selected_path(),
             datagrams_unknown: pc.counters.unknown,

@@ -415,6 +415,7 @@ impl RTCPeerConnection {
             return;
         };
         let Some(mut deframer) = stream.deframer.take() else { return };
+        let oversized = deframer.oversized();
         #[cfg(feature = "turn-tcp")]
         let (mut purpose, mut carried) = (stream.purpose, *stream.ice_path());
         let mut rest = piece;
@@ -441,6 +442,7 @@ impl RTCPeerConnection {
                 Err(_) => break false,
             }
         };
+        self.counters.unknown += u64::from(deframer.oversized() - oversized);
         if let Some(place) = self.streams.places.iter_mut().find(|s| s.deframer.is_none()) {
             place.deframer = Some(deframer);
         }

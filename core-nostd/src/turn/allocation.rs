@@ -125,6 +125,8 @@ impl Client {
         let schedule = *self.schedule();
         if self.request.is_some_and(|r| r.due(&schedule, env.now) == Due::TimedOut) {
             match self.state {
+                // The server may be back before it has let go.
+                State::Allocated if env.now < self.expires_at => self.ask_again(env),
                 State::Allocated => self.lose(),
                 _ => self.fail(None),
             }

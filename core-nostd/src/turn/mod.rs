@@ -111,6 +111,19 @@ pub struct Counters {
     pub refused: u64,
 }
 
+impl core::ops::Add for Counters {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            noise: self.noise + other.noise,
+            unauthentic: self.unauthentic + other.unauthentic,
+            unpermitted: self.unpermitted + other.unpermitted,
+            refused: self.refused + other.refused,
+        }
+    }
+}
+
 /// An allocation on a relay.
 pub struct Client {
     hashes: &'static dyn Hashes,

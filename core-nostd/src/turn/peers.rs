@@ -104,6 +104,11 @@ impl Client {
         self.peers.is_full()
     }
 
+    /// Lets go of the peers that were refused: whoever asks again may do better.
+    pub fn forget_refusals(&mut self) {
+        self.peers.retain(|p| p.permission != Permission::Refused);
+    }
+
     /// Lets go of the peers for which `keep` does not hold. Their permissions
     /// end by themselves.
     pub fn retain_peers(&mut self, mut keep: impl FnMut(SocketAddr) -> bool) {
@@ -123,8 +128,12 @@ impl Client {
         for peer in self.peers.iter_mut() {
             match peer.request {
                 Some(request) if request.due(&schedule, env.now) == Due::TimedOut => {
-                    peer.request = None;
-                    refuse(peer, env.now);
+                    // The server may be back before what it has granted ends.
+                    let lasts = peer.permission == Permission::Granted && env.now < peer.granted_until;
+                    peer.request = lasts.then(|| Transaction::new(env.rng, env.now));
+                    if !lasts {
+                        refuse(peer, env.now);
+                    }
                 }
                 None if peer.permission == Permission::Granted && env.now >= peer.refresh_at => {
                     peer.request = Some(Transaction::new(env.rng, env.now));
