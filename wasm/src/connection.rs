@@ -5,6 +5,11 @@ use crate::path::{self, Ends};
 use crate::reach::Requests;
 use crate::setup::{Certificate, Setup};
 use crate::{exception, instant, millis};
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
 use picortc::peer::{
     ChannelError, RTCDataChannelId, RTCDataChannelInit, RTCDataChannelMessage, RTCEvent, RTCMessage,
     RTCPeerConnection, WriteError,

@@ -14,7 +14,16 @@
 //! JavaScript reads and writes datagrams and messages where they lie: the
 //! calls return addresses within the wasm memory, and the caller makes a view.
 //! Nothing here reads a clock or draws randomness: both are arguments.
+//!
+//! `std` is not linked: its panics carry formatting and places in the source,
+//! a tenth of the module. Without it a panic is a trap, which JavaScript makes
+//! an `RTCError` of; with the feature `panic-messages` it tells its message.
+#![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(any(feature = "panic-messages", not(target_family = "wasm")))]
+extern crate std;
 
 mod connection;
 mod event;
@@ -29,8 +38,22 @@ pub use connection::Connection;
 pub use relay::Relay;
 pub use setup::{Certificate, Setup};
 
+use alloc::format;
+use alloc::string::String;
 use picortc::env::Instant;
 use wasm_bindgen::prelude::*;
+
+/// Half the size of the allocator of `std`.
+#[cfg(all(target_family = "wasm", not(target_feature = "atomics")))]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
+/// Ignores the message, so that the linker drops what would make it.
+#[cfg(all(target_family = "wasm", not(feature = "panic-messages")))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
 
 /// Milliseconds, as JavaScript's clocks have them.
 fn instant(millis: f64) -> Instant {
@@ -51,13 +74,13 @@ fn exception(name: &str, message: &dyn core::fmt::Display) -> JsValue {
 #[wasm_bindgen(start)]
 pub fn start() {
     #[cfg(feature = "panic-messages")]
-    std::panic::set_hook(Box::new(|info| {
-        LAST_PANIC.with(|last| last.replace(info.to_string()));
+    std::panic::set_hook(alloc::boxed::Box::new(|info| {
+        LAST_PANIC.with(|last| last.replace(format!("{info}")));
     }));
 }
 
 #[cfg(feature = "panic-messages")]
-thread_local! {
+std::thread_local! {
     static LAST_PANIC: core::cell::RefCell<String> = const { core::cell::RefCell::new(String::new()) };
 }
 

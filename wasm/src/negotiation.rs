@@ -2,6 +2,9 @@
 
 use crate::connection::Connection;
 use crate::{exception, instant};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
 use picortc::peer::{self, RTCIceCandidateInit, RTCOfferOptions, RTCSdpType, RTCSessionDescription};
 use wasm_bindgen::prelude::*;
 

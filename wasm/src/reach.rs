@@ -5,6 +5,10 @@ use crate::connection::Connection;
 use crate::path::Ends;
 use crate::setup::Setup;
 use crate::{exception, instant};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use picortc::env::TransportContext;
 use picortc::peer::{
     RTCEvent, RTCPeerConnectionEvent, RTCPeerConnectionIceErrorEvent, RTCServerNameId, RTCStreamId,

@@ -1,6 +1,8 @@
 //! What a connection is told at construction, and certificates.
 
 use crate::{exception, instant};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use picortc::crypto::rust_crypto::PROVIDER;
 use picortc::env::Rng;
 use picortc::peer::{

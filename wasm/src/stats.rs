@@ -3,6 +3,9 @@
 
 use crate::connection::Connection;
 use crate::instant;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::net::SocketAddr;
 use core::time::Duration;
