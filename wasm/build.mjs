@@ -21,7 +21,7 @@ function run(command, args, env = {}) {
 const TARGET = "wasm32-unknown-unknown";
 const FLAGS = "-Ctarget-feature=+simd128";
 const features = options.debug ? ["--features", "panic-messages"] : [];
-run("cargo", ["build", "--quiet", "-p", "picortc-wasm", "--profile", "wasm", "--target", TARGET, ...features], {
+run("cargo", ["build", "--quiet", "-p", "picortc-wasm-module", "--profile", "wasm", "--target", TARGET, ...features], {
   CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: FLAGS,
 });
 run("cargo", ["build", "--quiet", "--manifest-path", "wasm/tool/Cargo.toml"]);
@@ -32,7 +32,7 @@ const glue = join(here, "js", "wasm");
 rmSync(join(here, "dist"), { recursive: true, force: true });
 rmSync(glue, { recursive: true, force: true });
 mkdirSync(join(here, "dist", "wasm"), { recursive: true });
-run(join(tool, "debug", "picortc-wasm-tool"), [join(target, TARGET, "wasm", "picortc_wasm.wasm"), glue]);
+run(join(tool, "debug", "picortc-wasm-tool"), [join(target, TARGET, "wasm", "picortc_wasm_module.wasm"), glue]);
 
 // What every runtime of the last years has; more would not load everywhere.
 const FEATURES = [

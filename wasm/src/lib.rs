@@ -6,6 +6,7 @@
 //! | `connection` | the verbs |
 //! | `negotiation` | descriptions and candidates |
 //! | `reach` | servers' names, and streams |
+//! | `provider` | the crypto provider |
 //! | `path` | addresses, as octets in memory that JavaScript sees |
 //! | `event` | events as two numbers |
 //! | `relay` | an allocation on a TURN server that connections share |
@@ -29,6 +30,7 @@ mod connection;
 mod event;
 mod negotiation;
 mod path;
+mod provider;
 mod reach;
 mod relay;
 mod setup;

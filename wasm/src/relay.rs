@@ -2,10 +2,10 @@
 
 use crate::instant;
 use crate::path::{self, Ends};
+use crate::provider::PROVIDER;
 use crate::setup::seed_of;
 use alloc::boxed::Box;
 use alloc::vec;
-use picortc::crypto::rust_crypto::PROVIDER;
 use picortc::env::{Env, Rng};
 use picortc::turn::{Client, Event, Limits, Permission, Received};
 use picortc::wire::turn::RequestedTransport;

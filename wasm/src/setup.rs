@@ -1,9 +1,9 @@
 //! What a connection is told at construction, and certificates.
 
+use crate::provider::PROVIDER;
 use crate::{exception, instant};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use picortc::crypto::rust_crypto::PROVIDER;
 use picortc::env::Rng;
 use picortc::peer::{
     BuildError, Limits, RTCConfiguration, RTCIceServer, RTCIceTransportPolicy, RTCPeerConnection,

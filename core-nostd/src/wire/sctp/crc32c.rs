@@ -4,9 +4,51 @@
 /// time than flash, and hosts the other way round.
 const SLICES: usize = if cfg!(any(target_pointer_width = "64", target_arch = "wasm32")) { 8 } else { 1 };
 
+/// A module for the web makes its tables when it first needs them: as data,
+/// 8 KiB that nothing compresses would travel with it.
+#[cfg(target_family = "wasm")]
+use made::{entry, ready};
+
+#[cfg(not(target_family = "wasm"))]
 static TABLES: [[u32; 256]; SLICES] = tables();
 
-#[expect(clippy::indexing_slicing, reason = "runs at compile time")]
+#[cfg(not(target_family = "wasm"))]
+fn ready() {}
+
+#[cfg(not(target_family = "wasm"))]
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "an octet's value is in range, and slices are below SLICES")]
+fn entry(slice: usize, octet: u8) -> u32 {
+    TABLES[slice][usize::from(octet)]
+}
+
+#[cfg(any(target_family = "wasm", test))]
+mod made {
+    use super::{SLICES, tables};
+    use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    static TABLES: [[AtomicU32; 256]; SLICES] = [const { [const { AtomicU32::new(0) }; 256] }; SLICES];
+    static READY: AtomicBool = AtomicBool::new(false);
+
+    /// Makes the tables unless they are there. Two threads write the same.
+    pub(super) fn ready() {
+        if READY.load(Ordering::Acquire) {
+            return;
+        }
+        for (to, from) in TABLES.iter().flatten().zip(tables().as_flattened()) {
+            to.store(*from, Ordering::Relaxed);
+        }
+        READY.store(true, Ordering::Release);
+    }
+
+    #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "an octet's value is in range, and slices are below SLICES")]
+    pub(super) fn entry(slice: usize, octet: u8) -> u32 {
+        TABLES[slice][usize::from(octet)].load(Ordering::Relaxed)
+    }
+}
+
+#[expect(clippy::indexing_slicing, reason = "the loops' bounds are the arrays'")]
 const fn tables() -> [[u32; 256]; SLICES] {
     let mut tables = [[0; 256]; SLICES];
     let mut i = 0;
@@ -36,26 +78,23 @@ const fn tables() -> [[u32; 256]; SLICES] {
 /// The CRC32c of the concatenation of `parts`, in the octet order in which it
 /// stands in a packet.
 pub fn crc32c(parts: &[&[u8]]) -> [u8; 4] {
+    ready();
     (!parts.iter().fold(!0, |crc, part| update(crc, part))).to_le_bytes()
 }
 
-#[expect(
-    clippy::indexing_slicing,
-    reason = "an octet's value is in range of 256 entries, i of SLICES tables"
-)]
 fn update(mut crc: u32, bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks::<SLICES>();
     for word in words {
         let mut next = 0;
         for (i, &octet) in word.iter().enumerate() {
             let mixed = if i < 4 { octet ^ (crc >> (8 * i)) as u8 } else { octet };
-            next ^= TABLES[SLICES - 1 - i][usize::from(mixed)];
+            next ^= entry(SLICES - 1 - i, mixed);
         }
         // One octet at a time leaves three of the old ones behind.
         crc = if SLICES < 4 { next ^ (crc >> (8 * SLICES)) } else { next };
     }
     for &octet in rest {
-        crc = (crc >> 8) ^ TABLES[0][usize::from(octet ^ crc as u8)];
+        crc = (crc >> 8) ^ entry(0, octet ^ crc as u8);
     }
     crc
 }
@@ -72,6 +111,16 @@ mod tests {
         assert_eq!(crc32c(&[&[0xff; 32]]), [0x43, 0xab, 0xa8, 0x62]);
         let rising: Vec<u8> = (0..32).collect();
         assert_eq!(crc32c(&[&rising]), [0x4e, 0x79, 0xdd, 0x46]);
+    }
+
+    #[test]
+    fn the_tables_that_are_made_are_those_of_the_compiler() {
+        made::ready();
+        for (slice, table) in TABLES.iter().enumerate() {
+            for (octet, entry) in (0..=255).zip(table) {
+                assert_eq!(made::entry(slice, octet), *entry);
+            }
+        }
     }
 
     #[test]
