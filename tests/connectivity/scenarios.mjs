@@ -5,6 +5,8 @@ import { KINDS, Net } from "./net.mjs";
 import { SIDES } from "./table.mjs";
 
 export const SERVER = "203.0.113.10";
+// The same host's.
+const SERVER6 = "2001:db8:1::10";
 const STUN = `stun:${SERVER}:3478`;
 const UDP = `turn:${SERVER}:3478?transport=udp`;
 const TCP = `turn:${SERVER}:3478?transport=tcp`;
@@ -23,7 +25,8 @@ function network(undo) {
 }
 
 async function coturn(rig, undo, host, more = []) {
-  const argv = ["turnserver", "-n", "--listening-ip", SERVER, "--relay-ip", SERVER, "--lt-cred-mech"];
+  const argv = ["turnserver", "-n", "--listening-ip", SERVER, "--lt-cred-mech"];
+  if (!more.includes("--relay-ip")) argv.push("--relay-ip", SERVER);
   argv.push("--user", "user:secret", "--realm", "rig", "--no-cli", "--no-dtls", "--simple-log");
   argv.push("--log-file", "stdout", "--pidfile", `${rig.folder}/${host.space}.pid`, "--fingerprint");
   argv.push("--cert", rig.cert, "--pkey", rig.key, "--userdb", `${rig.folder}/${host.space}.db`, ...more);
@@ -345,6 +348,22 @@ const others = [
       return line;
     },
   },
+  // What has no IPv6 reaches what has nothing else through a relay of IPv6 (RFC
+  // 6156). coturn refuses until it is asked for that (440).
+  ...[
+    ["coturn", coturn, ["--relay-ip", SERVER6]],
+    ["own-server", ours, ["--relay", SERVER6]],
+  ].map(([name, server, more]) => ({
+    name: `ipv6-relay/${name}`,
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      await server(rig, undo, servers, more);
+      const hosts = [net.open("a", 21), net.open("b", 31, { v4: false, v6: true })];
+      const result = await transfer(rig, undo, hosts, [{ servers: [UDP] }, {}]);
+      expect(result.pair.startsWith("relay/"), describe(result));
+      return describe(result);
+    },
+  })),
   {
     name: "loss-15-percent",
     async run(rig, undo) {

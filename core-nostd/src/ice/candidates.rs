@@ -580,6 +580,7 @@ impl Agent {
     }
 
     /// Which generation this is: a [`restart`](Self::restart) begins another.
+    #[cfg(feature = "turn")]
     pub(crate) fn generation(&self) -> u8 {
         self.generation
     }

@@ -78,6 +78,7 @@ impl Agent {
     }
 
     /// Whether a pair leads to `peer`.
+    #[cfg(feature = "turn")]
     pub(crate) fn has_pair_with(&self, peer: core::net::SocketAddr) -> bool {
         self.pairs.iter().any(|p| p.path.peer_addr == peer)
     }

@@ -103,7 +103,14 @@ impl RTCPeerConnection {
         }
         if self.gather.generation != self.ice.generation() {
             self.gather.generation = self.ice.generation();
-            self.gather.clients.iter_mut().for_each(Client::forget_refusals);
+            for client in self.gather.clients.iter_mut() {
+                client.forget_refusals();
+                // Whose streams are let through is named by the peer's candidates,
+                // which begin anew.
+                if client.relays() == TransportProtocol::Tcp {
+                    client.retain_peers(|_| false);
+                }
+            }
         }
         #[cfg(feature = "turn-tcp")]
         self.progress_relayed_streams();

@@ -217,11 +217,12 @@ impl Client {
                 return;
             }
             State::Allocating => {
+                // coturn 4.6 tells 0.0.0.0:0 for the family that it was not asked for.
                 self.relayed = [false, true].map(|v6| {
                     message
                         .xor_addresses(AttributeType::XOR_RELAYED_ADDRESS)
                         .flatten()
-                        .find(|a| a.is_ipv6() == v6)
+                        .find(|a| a.is_ipv6() == v6 && a.port() != 0 && !a.ip().is_unspecified())
                 });
                 self.mapped = message.xor_address(AttributeType::XOR_MAPPED_ADDRESS);
                 if self.relayed == [None; 2] {

@@ -395,6 +395,23 @@ fn a_stale_nonce_costs_no_peer_its_permission_however_many_there_are() {
     assert_eq!((again.len(), peers.iter().filter(granted).count()), (12, 12));
 }
 
+/// coturn tells 0.0.0.0:0 for the family that it was not asked for, and it was a
+/// candidate.
+#[test]
+fn an_address_that_is_none_is_no_relay() {
+    let mut rig = Rig::new(TransportProtocol::Udp);
+    let r = rig.request().unwrap();
+    rig.refuse(&r, error_code::UNAUTHENTICATED);
+    let r = rig.request().unwrap();
+    let write = |b: &mut Builder<'_>| {
+        b.xor_address(AttributeType::XOR_RELAYED_ADDRESS, addr("0.0.0.0:0")).unwrap();
+        b.xor_address(AttributeType::XOR_RELAYED_ADDRESS, addr("[2001:db8::9]:7")).unwrap();
+    };
+    let key = rig.key();
+    rig.answer(&r, Class::Success, write, Some(key));
+    assert_eq!(rig.client.relayed().collect::<Vec<_>>(), [addr("[2001:db8::9]:7")]);
+}
+
 #[test]
 fn a_server_without_ipv4_is_asked_for_ipv6() {
     let mut rig = Rig::new(TransportProtocol::Udp);
