@@ -130,6 +130,23 @@ function measure(machine) {
   };
 }
 
+/** Why flash is not what it should be, and what it is made of. */
+function floor({ flash, contributors }) {
+  const shares = { crypto: 0, runtime: 0, program: 0, protocols: 0 };
+  for (const [name, size] of contributors) {
+    const kind = /^picortc::crypto$|^picortc_ciphers$|aes|cipher|poly|hash|sha[12]|hmac|digest|chacha/.test(name)
+      ? "crypto"
+      : /^(core|alloc|compiler.*)$/.test(name)
+        ? "runtime"
+        : /^(peer|picortc_size|linked_list_allocator)$/.test(name)
+          ? "program"
+          : "protocols";
+    shares[kind] += size;
+  }
+  const k = (octets) => `${Math.round(octets / 1000)} KB`;
+  return `Flash: 120 KB would be ${k(flash - 120 * 1024)} less. On thumbv6m ${k(shares.crypto)} are crypto, ${k(shares.runtime)} what is used of \`core\`, \`alloc\` and the compiler's runtime, ${k(shares.program)} the measuring program with what of the core is compiled into it, and ${k(shares.protocols)} ICE, both versions of DTLS in both roles, SCTP, data channels, descriptions, gathering and statistics. Crypto is near its floor: the curves are our own and compact, and of the ciphers AES-GCM, 12 KB, is there for peers that have no ChaCha20-Poly1305. With it the protocols would have to become less than half of what they are, which no option of the compiler gives: what inlines less only makes it larger. It would take features to leave out what a device may do without (DTLS 1.2, the server's or the client's role, gathering from servers, statistics).`;
+}
+
 const grouped = (n) => (n === undefined ? "" : n.toLocaleString("en-US"));
 const ms = (count, mhz) => (mhz ? ` (${(count / mhz / 1000).toFixed(1)} ms)` : "");
 
@@ -201,6 +218,8 @@ ${versionRows.join("\n")}
 | | at most | is | met |
 | --- | ---: | ---: | --- |
 ${goalRows.join("\n")}
+
+${floor(v6m)}
 
 ## Where the flash goes (thumbv6m)
 

@@ -153,11 +153,19 @@ impl Limits {
     };
 
     pub(super) const fn send_blocks(&self) -> usize {
-        self.send_buffer / self.block
+        self.blocks(self.send_buffer)
     }
 
     pub(super) const fn receive_blocks(&self) -> usize {
-        self.receive_buffer / self.block
+        self.blocks(self.receive_buffer)
+    }
+
+    /// None of no octets: such limits are refused at construction.
+    const fn blocks(&self, octets: usize) -> usize {
+        match octets.checked_div(self.block) {
+            Some(blocks) => blocks,
+            None => 0,
+        }
     }
 
     /// Messages to be read, and a reset of every stream behind them.

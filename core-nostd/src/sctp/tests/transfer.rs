@@ -152,6 +152,7 @@ fn a_path_that_gets_narrow_takes_what_was_cut_before() {
 
 #[test]
 fn heap_bytes_grow_with_what_they_count() {
+    assert!(Limits { block: 0, ..Limits::TINY }.heap_bytes() < Limits::TINY.heap_bytes());
     assert!(Limits::TINY.heap_bytes() <= 6 * 1024 + 512, "{}", Limits::TINY.heap_bytes());
     std::println!(
         "heap: {} {} {}",
