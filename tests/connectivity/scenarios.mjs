@@ -25,8 +25,8 @@ function network(undo) {
 }
 
 async function coturn(rig, undo, host, more = []) {
-  const argv = ["turnserver", "-n", "--listening-ip", SERVER, "--lt-cred-mech"];
-  if (!more.includes("--relay-ip")) argv.push("--relay-ip", SERVER);
+  const argv = ["turnserver", "-n", "--listening-ip", host.address, "--lt-cred-mech"];
+  if (!more.includes("--relay-ip")) argv.push("--relay-ip", host.address);
   argv.push("--user", "user:secret", "--realm", "rig", "--no-cli", "--no-dtls", "--simple-log");
   argv.push("--log-file", "stdout", "--pidfile", `${rig.folder}/${host.space}.pid`, "--fingerprint");
   argv.push("--cert", rig.cert, "--pkey", rig.key, "--userdb", `${rig.folder}/${host.space}.db`, ...more);
@@ -346,6 +346,21 @@ const others = [
       await a.do("accept", { sdp: answer });
       const { line } = await a.do("line", { pattern: "^peer \\d+ gone: ", ms: 60_000 });
       return line;
+    },
+  },
+  {
+    // The server sends everybody to another one (300, Try Alternate).
+    name: "alternate-server",
+    async run(rig, undo) {
+      const { net, servers } = network(undo);
+      const other = net.open("srv2", 11);
+      await coturn(rig, undo, servers, ["--alternate-server", other.address]);
+      await coturn(rig, undo, other);
+      const list = { servers: [UDP], relayOnly: true };
+      const result = await transfer(rig, undo, [net.open("a", 21), net.open("b", 31)], [list, list]);
+      const { local } = await result.ends[0].do("path");
+      expect(local.startsWith(`${other.address}:`), local);
+      return `${describe(result)}, at the other server`;
     },
   },
   // What has no IPv6 reaches what has nothing else through a relay of IPv6 (RFC
