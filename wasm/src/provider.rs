@@ -1,4 +1,5 @@
-//! The core's provider, with the curves that were made for chips.
+//! The core's provider, with the curves that were made for chips; by features,
+//! what else hosts have.
 
 use picortc::crypto::rust_crypto::PROVIDER as STANDARD;
 use picortc::crypto::{CryptoProvider, compact};
@@ -9,8 +10,12 @@ pub(crate) static PROVIDER: CryptoProvider = CryptoProvider {
     name: "wasm",
     hashes: STANDARD.hashes,
     aeads: STANDARD.aeads,
-    key_exchanges: &[&compact::X25519, &compact::P256],
+    key_exchanges: if cfg!(feature = "post-quantum") {
+        STANDARD.key_exchanges
+    } else {
+        &[&compact::X25519, &compact::P256]
+    },
     signer: &compact::P256Signer(STANDARD.hashes),
-    verifiers: &[&compact::EcdsaP256Sha256],
+    verifiers: if cfg!(feature = "rsa") { STANDARD.verifiers } else { &[&compact::EcdsaP256Sha256] },
     cipher_suites: STANDARD.cipher_suites,
 };
