@@ -55,6 +55,7 @@ export const CASES = [
   {
     name: "the page and its refusals",
     async run(t) {
+      const from = t.board.lines.length;
       const page = await t.fetch("/");
       expect(page.status === 200 && (await page.text()).includes("picortc"), `the page: ${page.status}`);
       const refusals = [
@@ -69,6 +70,11 @@ export const CASES = [
         const words = (await response.text()).trim();
         expect(response.status === status && words, `an offer with ${what}: ${response.status} ${words}`);
       }
+      // The console has a line for each, in their order.
+      const said = refusals.map(([, , status]) => (status === 401 ? "an offer without the PIN" : `an offer is refused with ${status}`));
+      await t.board.line(new RegExp(said.at(-1)), 10_000, from + said.length - 1);
+      const lines = t.board.lines.slice(from).map((line) => /an offer (is refused with \d+|without the PIN)/.exec(line)?.[0]).filter(Boolean);
+      expect(lines.join() === said.join(), `the console says: ${lines.join(", ")}`);
       const elsewhere = await t.fetch("/nowhere");
       expect(elsewhere.status === 404, `/nowhere: ${elsewhere.status}`);
       return refusals.map(([what, response]) => `${what} ${response.status}`).join(", ");
@@ -93,6 +99,47 @@ export const CASES = [
       const problem = await tab.connect("123456");
       expect(/PIN is wrong/.test(problem), `the page says: ${problem}`);
       return problem;
+    },
+  },
+  {
+    name: "offers that are refused, in the page",
+    browser: "chromium",
+    async run(t) {
+      const offers = [
+        ["v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", 400, /data channel|data section/i],
+        ["v=0\r\n".padEnd(20_000, "a=x\r\n"), 413, /the offer has 20000 octets/],
+      ];
+      const problems = [];
+      for (const [offer, status, words] of offers) {
+        const from = t.board.lines.length;
+        const tab = await t.tab();
+        // Another offer than the browser's.
+        await tab.page.evaluate((body) => {
+          const { fetch } = window;
+          window.fetch = (url, options) => fetch(url, { ...options, body });
+        }, offer);
+        problems.push(await tab.connect(t.pin));
+        expect(words.test(problems.at(-1)), `the page says: ${problems.at(-1)}`);
+        await t.board.line(new RegExp(`an offer is refused with ${status}`), 10_000, from);
+      }
+      expect((await t.fetch("/")).status === 200, "the page is not served any more");
+      return problems.join("; ");
+    },
+  },
+  {
+    name: "a page opened twice",
+    browser: "chromium",
+    async run(t) {
+      const tabs = [await t.connected(), await t.connected()];
+      await Promise.all(tabs.map((tab) => tab.echo(10, 500)));
+      expect((await tabs[1].status()).peers === 2, "two tabs are not two peers");
+      const from = t.board.lines.length;
+      // And once more in the same tab, whose connection nobody closes.
+      await tabs[0].page.reload();
+      const left = await t.board.line(/has left/, 90_000, from);
+      const again = await t.connected();
+      await Promise.all([tabs[1], again].map((tab) => tab.echo(10, 500)));
+      return `both are served; reloaded, the device says: ${left.replace(/^.*?peer/, "peer")}`;
     },
   },
   {
