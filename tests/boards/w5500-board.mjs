@@ -10,6 +10,7 @@ import { readFileSync } from "node:fs";
 import { GPIOPinState, Simulator } from "../size/node_modules/rp2040js/dist/esm/index.js";
 import { VECTORS, loadElf } from "../size/rp2040.mjs";
 import { Handshake } from "./handshake.mjs";
+import { Repeats } from "./repeats.mjs";
 import { complete } from "./rom.mjs";
 import { W5500 } from "./w5500.mjs";
 
@@ -31,8 +32,11 @@ bridge.once("exit", (code) => {
   console.log(`# the tap ended with ${code}`);
   process.exit(1);
 });
+const repeats = new Repeats();
 function send(frame) {
   handshake.sent(frame);
+  const times = repeats.sent(frame);
+  if (times > 1) console.log(`# a DTLS record was sent ${times} times`);
   const head = Buffer.alloc(2);
   head.writeUInt16BE(frame.length);
   bridge.stdin.write(Buffer.concat([head, frame]));

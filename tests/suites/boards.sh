@@ -56,6 +56,6 @@ check "rp2040-w5500 boots, and misses its W5500" \
 check "rp2040-picow boots, and says that it was built without the radio's nvram" \
   boot rp2040-picow "built without the radio's nvram"
 # With its W5500, in a network with a browser: tests/embedded has the rig.
-counted tests/embedded/net.sh node tests/embedded/run.mjs --only 'refusals|its name|in cycles' \
+counted tests/embedded/net.sh node tests/embedded/run.mjs --only 'refusals|refused|its name|in cycles' \
   w5500=rp2040:target/boards/thumbv6m-none-eabi/release/rp2040-w5500
 finish
