@@ -26,6 +26,7 @@ if [ $# -eq 0 ]; then
   counted node wasm/test/package.mjs
   counted node --expose-gc wasm/test/api.mjs
   counted node wasm/test/turn.mjs
+  counted node wasm/test/candidates.mjs
   counted node wasm/test/relay.mjs deno --short
   counted node wasm/test/examples.mjs
   counted node wasm/test/libraries.mjs

@@ -3,7 +3,7 @@ import { isTrap, toException } from "./errors.js";
 import { randomSeed } from "./native.js";
 import { type Event, type Message, type Options, PeerConnection, type Told } from "./sans-io.js";
 import { Streams } from "./streams.js";
-import type { Address, Transport, TransportFactory, TransportSink } from "./transport.js";
+import type { Address, Stream, StreamSink, Transport, TransportFactory, TransportSink } from "./transport.js";
 
 /** Who is told what happens. */
 export interface EngineOwner {
@@ -48,6 +48,8 @@ export class Engine implements TransportSink {
   readonly #owner: EngineOwner;
   readonly #factory: TransportFactory;
   #transport: Transport | null = null;
+  /** Names to be looked up as soon as there is a transport. */
+  #names: (() => void)[] = [];
   /** A task is on its way; and whether it is for more than to settle. */
   #soon = false;
   #due = false;
@@ -78,6 +80,7 @@ export class Engine implements TransportSink {
     if (this.#transport || !this.#core) return;
     const transport = this.#factory();
     this.#transport = transport;
+    for (const look of this.#names.splice(0)) look();
     // What goes wrong ends gathering with what there is.
     const failed = () => this.endOfAddresses();
     try {
@@ -86,6 +89,12 @@ export class Engine implements TransportSink {
     } catch {
       failed();
     }
+  }
+
+  /** The addresses behind a name that hides a candidate, as far as they can be found out. */
+  async resolve(name: string): Promise<string[]> {
+    if (!this.#transport) await new Promise<void>((resolve) => this.#names.push(resolve));
+    return (await this.#transport?.resolve?.(name)) ?? [];
   }
 
   addAddress(address: Address): void {
@@ -98,6 +107,10 @@ export class Engine implements TransportSink {
 
   endOfAddresses(): void {
     this.tell({ type: "endofaddresses" });
+  }
+
+  accept(attach: (sink: StreamSink) => Stream): void {
+    this.#streams.accept(attach);
   }
 
   /** Tells the core what happened outside. */

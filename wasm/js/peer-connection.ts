@@ -226,7 +226,10 @@ export class RTCPeerConnection extends EventTarget {
           await new Promise<void>((resolve) => this.#operations.task(resolve));
         }
         this.#core.setRemoteDescription(now(), type, sdp);
-        if (type !== "rollback") this.#remoteCandidates.clear();
+        if (type !== "rollback") {
+          this.#remoteCandidates.clear();
+          for (const of of this.#ice.getRemoteCandidates()) this.#unhide(of.candidate, of.sdpMid, of.sdpMLineIndex, of.usernameFragment);
+        }
         this.#described(type, "remote");
       });
     });
@@ -286,8 +289,25 @@ export class RTCPeerConnection extends EventTarget {
         const all = mid === null && line === null ? parseInt(this.#core.native.candidate_section(), 10) : line;
         this.#core.addRemoteCandidate(now(), text, mid, Number.isNaN(all) ? null : all, ufrag);
         this.#remoteCandidates.add({ text, mid, line, ufrag });
+        this.#unhide(text, mid, line, ufrag);
         this.#engine.kick();
       });
+    });
+  }
+
+  // A candidate behind a name of multicast DNS: the core is told its address as
+  // well, when that is found out. "ICE agents SHOULD ignore candidates where
+  // the hostname resolution returns more than one IP address"
+  // (draft-ietf-mmusic-mdns-ice-candidates).
+  #unhide(text: string, mid: string | null, line: number | null, ufrag: string | null): void {
+    const [, head, name, tail] = /^(candidate:\S+ 1 udp \d+ )([\da-f-]{36}\.local)( .*)$/i.exec(text) ?? [];
+    if (name === undefined) return;
+    this.#engine.resolve(name).then(([ip, another]) => {
+      if (ip === undefined || another !== undefined) return;
+      this.#engine.core?.addRemoteCandidate(now(), `${head}${ip}${tail}`, mid, line, ufrag);
+      this.#engine.kick();
+    }).catch(() => {
+      // Nobody answers to the name, or the candidate is of an exchange that is over.
     });
   }
 

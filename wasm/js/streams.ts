@@ -19,6 +19,9 @@ interface Open {
   full: boolean;
 }
 
+/** With so many streams no more are accepted: the core has room for as many. */
+const MOST = 4;
+
 /** The streams of one connection. */
 export class Streams {
   readonly #owner: StreamOwner;
@@ -76,6 +79,17 @@ export class Streams {
     const { request, protocol, host, port, localIp } = event;
     const failed = () => this.#owner.tell({ type: "streamfailed", request });
     if (host === "" || !transport?.connect) return failed();
+    this.#attach(request, protocol, (sink) => transport.connect!({ protocol, host, port, localIp }, sink), failed);
+  }
+
+  /** A stream that somebody opened, hopefully the peer: the core gives up one that carries no check soon. */
+  accept(attach: (sink: StreamSink) => Stream): void {
+    const all = this.#open.size + this.#opening.size;
+    if (all < MOST && !this.#closed) this.#attach(undefined, "tcp", attach, () => {});
+    else attach({ opened() {}, receive() {}, drained() {}, closed() {} }).close();
+  }
+
+  #attach(request: number | undefined, protocol: "tcp" | "tls", attach: (sink: StreamSink) => Stream, failed: () => void): void {
     let [open, over]: [Open | null, boolean] = [null, false];
     const sink: StreamSink = {
       opened: (local, remote) => {
@@ -85,7 +99,8 @@ export class Streams {
         // Each has a path of its own, whatever the addresses are called.
         open = { local: { ...local, protocol }, remote: { ...remote, protocol }, stream, full: false };
         this.#open.set(name(open.local, open.remote), open);
-        this.#owner.tell({ type: "streamopened", request, local: open.local, remote: open.remote });
+        const opened = { type: "streamopened", local: open.local, remote: open.remote } as const;
+        this.#owner.tell(request === undefined ? opened : { ...opened, request });
       },
       receive: (data) => {
         if (open && !over) this.#owner.receive(open.local, open.remote, data);
@@ -107,7 +122,7 @@ export class Streams {
     };
     let stream: Stream;
     try {
-      stream = transport.connect({ protocol, host, port, localIp }, sink);
+      stream = attach(sink);
     } catch {
       over = true;
       return failed();

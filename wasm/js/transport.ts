@@ -5,7 +5,10 @@ export type { Address, Protocol } from "./address.js";
 
 /** What a transport tells its connection. */
 export interface TransportSink {
-  /** A socket is bound to this address: gather from it. Datagrams name it by this very object. */
+  /**
+   * A socket is bound to this address: gather from it. Datagrams name it by this very object. With the protocol `tcp`
+   * a listener is; or, with port 0, streams can be opened from it, and the address may be unspecified.
+   */
   addAddress(local: Address): void;
   /** The socket is gone. */
   removeAddress(local: Address): void;
@@ -13,6 +16,8 @@ export interface TransportSink {
   endOfAddresses(): void;
   /** A datagram came. The octets are taken before the call returns. */
   receive(local: Address, remote: { ip: string; port: number }, data: Uint8Array): void;
+  /** A peer opened a stream to an address that was told with the protocol `tcp`. `attach` makes it known. */
+  accept(attach: (sink: StreamSink) => Stream): void;
 }
 
 /** A stream (TCP, or TLS over it) that is wanted. */
@@ -63,8 +68,10 @@ export interface Transport {
   /** Opens a stream. Without this method there is neither TURN over TCP and TLS nor ICE-TCP. */
   connect?(target: StreamTarget, sink: StreamSink): Stream;
   /**
-   * The addresses of a STUN or TURN server's name. Without this method servers
-   * over UDP are to be given by address.
+   * The addresses of a STUN or TURN server's name, or of one of multicast DNS
+   * that a peer's candidate hides behind (a UUID and `.local`). Without this
+   * method servers over UDP are to be given by address, and such candidates
+   * are passed over.
    */
   resolve?(name: string): Promise<string[]>;
   /** Ends: closes sockets. Called once; `open` may still be under way. */

@@ -169,7 +169,7 @@ impl Connection {
     }
 }
 
-fn protocol_name(protocol: picortc::env::TransportProtocol) -> &'static str {
+pub(crate) fn protocol_name(protocol: picortc::env::TransportProtocol) -> &'static str {
     match protocol {
         picortc::env::TransportProtocol::Udp => "udp",
         picortc::env::TransportProtocol::Tcp => "tcp",

@@ -3,15 +3,18 @@
 
 use crate::connection::Connection;
 use crate::instant;
+use crate::reach::protocol_name;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::net::SocketAddr;
 use core::time::Duration;
-use picortc::ice::PairState;
+use picortc::env::{TransportContext, TransportProtocol};
+use picortc::ice::{LocalCandidate, PairState};
 use picortc::peer::{RTCCertificateStats, RTCSctpTransportState, RTCStatsReport, RTCTransportStats};
 use picortc::sctp::Stats;
+use picortc::wire::candidate::TcpType;
 use wasm_bindgen::prelude::*;
 
 /// Writes one JSON object.
@@ -100,13 +103,31 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// The id of a candidate, by its address.
-struct CandidateId<'a>(&'a str, SocketAddr);
+/// A protocol and an address of it.
+type Place = (TransportProtocol, SocketAddr);
 
-impl fmt::Display for CandidateId<'_> {
+/// The id of a candidate, by its place: a port of UDP may be one of TCP too.
+struct CandidateId(char, Place);
+
+impl fmt::Display for CandidateId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.0, self.1)
+        let Self(end, (protocol, addr)) = *self;
+        write!(f, "{end}{}{addr}", if protocol == TransportProtocol::Udp { "" } else { "T" })
     }
+}
+
+fn place(candidate: &LocalCandidate) -> Place {
+    (candidate.protocol, candidate.base)
+}
+
+/// Where the candidate of ours is that a pair is of: a stream that we opened
+/// comes from a port of its own, and the candidate has none.
+fn local_place(path: &TransportContext, locals: &[LocalCandidate]) -> Place {
+    let exact = (path.transport_protocol, path.local_addr);
+    let opens =
+        |c: &&LocalCandidate| c.tcp_type == Some(TcpType::Active) && c.base.ip() == path.local_addr.ip();
+    let active = || locals.iter().find(opens).filter(|_| path.transport_protocol != TransportProtocol::Udp);
+    if locals.iter().any(|c| place(c) == exact) { exact } else { active().map_or(exact, place) }
 }
 
 fn pair_state(state: PairState) -> &'static str {
@@ -127,7 +148,7 @@ struct Pairs {
     bytes_sent: u64,
     bytes_received: u64,
     selected: Option<String>,
-    remotes: Vec<SocketAddr>,
+    remotes: Vec<Place>,
 }
 
 #[wasm_bindgen]
@@ -213,6 +234,7 @@ fn candidate_pairs(out: &mut String, report: &RTCStatsReport<'_>, transport: &RT
     let mut pairs = Pairs::default();
     for pair in report.candidate_pairs() {
         let (ours, theirs) = (pair.path.local_addr, pair.path.peer_addr);
+        let remote = (pair.path.transport_protocol, theirs);
         let id = format!("CP{ours}_{theirs}");
         let counts = pair.counts;
         pairs.packets_sent += counts.packets_sent;
@@ -221,8 +243,8 @@ fn candidate_pairs(out: &mut String, report: &RTCStatsReport<'_>, transport: &RT
         pairs.bytes_received += counts.bytes_received;
         Object::new(out, "candidate-pair", &id)
             .text("transportId", "T0")
-            .text("localCandidateId", CandidateId("L", ours))
-            .text("remoteCandidateId", CandidateId("R", theirs))
+            .text("localCandidateId", CandidateId('L', local_place(&pair.path, report.local_candidates())))
+            .text("remoteCandidateId", CandidateId('R', remote))
             .text("state", pair_state(pair.state))
             .value("nominated", pair.nominated)
             .value("priority", pair.priority)
@@ -240,32 +262,32 @@ fn candidate_pairs(out: &mut String, report: &RTCStatsReport<'_>, transport: &RT
         if transport.selected_path.is_some_and(|path| path.same_path(&pair.path)) {
             pairs.selected = Some(id);
         }
-        if !pairs.remotes.contains(&theirs) {
-            pairs.remotes.push(theirs);
+        if !pairs.remotes.contains(&remote) {
+            pairs.remotes.push(remote);
         }
     }
     pairs
 }
 
-fn candidates(out: &mut String, report: &RTCStatsReport<'_>, remotes: &[SocketAddr], local_ufrag: &str) {
+fn candidates(out: &mut String, report: &RTCStatsReport<'_>, remotes: &[Place], local_ufrag: &str) {
     for candidate in report.local_candidates() {
-        Object::new(out, "local-candidate", &CandidateId("L", candidate.base))
+        Object::new(out, "local-candidate", &CandidateId('L', place(candidate)))
             .text("transportId", "T0")
             .text("address", candidate.addr.ip())
             .value("port", candidate.addr.port())
-            .text("protocol", "udp")
+            .text("protocol", protocol_name(candidate.protocol))
             .text("candidateType", candidate.kind.as_str())
             .value("priority", candidate.priority)
             .value("foundation", format_args!("\"{}\"", candidate.foundation))
             .text("usernameFragment", local_ufrag)
             .end();
     }
-    for addr in remotes {
-        Object::new(out, "remote-candidate", &CandidateId("R", *addr))
+    for remote @ (protocol, addr) in remotes {
+        Object::new(out, "remote-candidate", &CandidateId('R', *remote))
             .text("transportId", "T0")
             .text("address", addr.ip())
             .value("port", addr.port())
-            .text("protocol", "udp")
+            .text("protocol", protocol_name(*protocol))
             .end();
     }
 }

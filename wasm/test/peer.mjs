@@ -5,16 +5,18 @@
 //       POST /offer (application/sdp) is answered 201 with an answer
 //   peer.mjs connect URL [--battery] [--role client|server]
 //       posts its offer to URL
+//   --dgram JSON   options of the transport
 import { Buffer } from "node:buffer";
 import { createServer } from "node:http";
 import process from "node:process";
-import { RTCPeerConnection } from "picortc";
+import { RTCPeerConnection, dgram } from "picortc";
 import { battery, echo, gathered } from "./battery.mjs";
 
 const [mode, ...rest] = process.argv.slice(2);
 const url = mode === "connect" ? rest.shift() : null;
 const flags = new Set(rest);
 const role = rest[rest.indexOf("--role") + 1];
+const options = rest.includes("--dgram") ? { transport: dgram(JSON.parse(rest[rest.indexOf("--dgram") + 1])) } : {};
 const say = (object) => console.log(JSON.stringify(object));
 
 // Who is DTLS client is the answerer's choice; an offer that says less than
@@ -39,7 +41,7 @@ async function finish(pc, main) {
 }
 
 async function connect() {
-  const pc = new RTCPeerConnection();
+  const pc = new RTCPeerConnection({}, options);
   watch(pc);
   echo(pc);
   const main = pc.createDataChannel("main");
@@ -57,11 +59,11 @@ function serve() {
   const server = createServer(async (request, response) => {
     response.setHeader("access-control-allow-origin", "*");
     response.setHeader("access-control-allow-headers", "*");
-    if (request.method !== "POST") return response.writeHead(204).end();
+    if (request.method !== "POST") return response.setHeader("content-type", "text/html").end();
     try {
       const pieces = [];
       for await (const piece of request) pieces.push(piece);
-      const pc = new RTCPeerConnection();
+      const pc = new RTCPeerConnection({}, options);
       watch(pc);
       const main = new Promise((resolve) => pc.addEventListener("datachannel", ({ channel }) => resolve(channel), { once: true }));
       if (!flags.has("--battery")) echo(pc);

@@ -3,7 +3,8 @@
 import { type RemoteInfo, type Socket, type SocketType, createSocket } from "node:dgram";
 import { networkInterfaces } from "node:os";
 import type { Address, Stream, StreamSink, StreamTarget, Transport, TransportFactory, TransportSink } from "../transport.js";
-import { type TlsOptions, connect, resolve } from "./net.js";
+import { isHidden, lookupHidden } from "./mdns.js";
+import { type TlsOptions, connect, listen, resolve } from "./net.js";
 
 /** How to bind. */
 export interface DgramOptions {
@@ -13,6 +14,11 @@ export interface DgramOptions {
   port?: number;
   /** Whether to do without UDP: relays over TCP and TLS are left then. */
   udp?: boolean;
+  /**
+   * ICE over TCP: `active` opens streams to peers that listen, `passive` listens for them as well, at `port` if it
+   * is given, and `none` (the default) does neither.
+   */
+  tcp?: "active" | "passive" | "none";
   /** For TURN over TLS: certificates to trust, in place of the platform's. */
   tls?: TlsOptions;
 }
@@ -36,6 +42,7 @@ export function dgram(options: DgramOptions = {}): TransportFactory {
 class DgramTransport implements Transport {
   readonly #options: DgramOptions;
   readonly #bound = new Map<string, Bound>();
+  readonly #listeners = new Set<{ close(): unknown }>();
   #closed = false;
 
   constructor(options: DgramOptions) {
@@ -43,10 +50,29 @@ class DgramTransport implements Transport {
   }
 
   async open(sink: TransportSink): Promise<void> {
-    if (this.#options.udp === false) return sink.endOfAddresses();
-    const addresses = this.#options.addresses ?? (await ownAddresses());
-    await Promise.all(addresses.map((ip) => this.#bind(ip, sink)));
-    if (!this.#closed) sink.endOfAddresses();
+    const { udp = true, tcp = "none", addresses = await ownAddresses() } = this.#options;
+    const each = (bind: (ip: string, sink: TransportSink) => unknown) => Promise.all(addresses.map((ip) => bind.call(this, ip, sink)));
+    if (udp) await each(this.#bind);
+    if (tcp === "passive") await each(this.#listen);
+    if (this.#closed) return;
+    if (tcp === "active") await each((ip) => sink.addAddress({ ip, port: 0, protocol: "tcp" }));
+    sink.endOfAddresses();
+  }
+
+  #listen(ip: string, sink: TransportSink): Promise<void> {
+    return new Promise((resolve) => {
+      let local: Address | null = null;
+      const server = listen(ip, this.#options.port ?? 0, (attach) => sink.accept(attach), (port) => {
+        local = { ip, port, protocol: "tcp" };
+        if (this.#closed) server.close();
+        else sink.addAddress(local);
+        resolve();
+      }, () => {
+        if (local && !this.#closed) sink.removeAddress(local);
+        resolve();
+      });
+      this.#listeners.add(server);
+    });
   }
 
   #bind(ip: string, sink: TransportSink): Promise<void> {
@@ -91,14 +117,16 @@ class DgramTransport implements Transport {
     return connect(target, sink, this.#options.tls);
   }
 
-  resolve(name: string): Promise<string[]> {
-    return resolve(name);
+  async resolve(name: string): Promise<string[]> {
+    if (!isHidden(name)) return resolve(name);
+    return lookupHidden(name, this.#options.addresses ?? (await ownAddresses()));
   }
 
   close(): void {
     this.#closed = true;
     for (const { socket } of this.#bound.values()) socket.close();
     this.#bound.clear();
+    for (const server of this.#listeners) server.close();
   }
 }
 
