@@ -7,6 +7,7 @@ import {
   RTCPeerConnectionIceEvent, RTCSessionDescription,
 } from "picortc";
 import { PeerConnection } from "picortc/sans-io";
+import { Hub } from "../../examples-wasm/relay-common/hub.js";
 import { glue } from "../dist/native.js";
 
 let [passed, failed] = [0, 0];
@@ -24,8 +25,8 @@ async function test(name, run) {
 const named = (name) => (error) => error.name === name;
 const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
 
-// Transports in memory: what one sends, the other gets.
-function pipes() {
+// Transports in memory: what one sends, the other gets, unless the line stalls.
+function pipes(line = { stalls: false }) {
   const sinks = [];
   const make = (index) => () => ({
     open(sink) {
@@ -35,7 +36,7 @@ function pipes() {
     },
     send(local, remote, data) {
       const other = sinks[1 - index];
-      if (other) other.sink.receive(other.local, local, data);
+      if (other && !line.stalls) other.sink.receive(other.local, local, data);
     },
     close() {
       sinks[index] = null;
@@ -44,11 +45,17 @@ function pipes() {
   return [make(0), make(1)];
 }
 
-async function connected(options = {}) {
-  const [a, b] = pipes().map((transport) => new RTCPeerConnection({}, { transport, ...options }));
+async function connected(options = {}, line = undefined) {
+  const [a, b] = pipes(line).map((transport) => new RTCPeerConnection({}, { transport, ...options }));
   const channel = a.createDataChannel("main");
   const other = new Promise((resolve) => b.addEventListener("datachannel", (event) => resolve(event.channel)));
   const open = new Promise((resolve) => channel.addEventListener("open", resolve));
+  await meet(a, b);
+  await open;
+  return { a, b, channel, other: await other };
+}
+
+async function meet(a, b) {
   await a.setLocalDescription();
   await b.setRemoteDescription(a.localDescription);
   await b.setLocalDescription();
@@ -56,8 +63,6 @@ async function connected(options = {}) {
   for (const [from, to] of [[a, b], [b, a]]) {
     from.addEventListener("icecandidate", ({ candidate }) => to.addIceCandidate(candidate).catch(() => {}));
   }
-  await open;
-  return { a, b, channel, other: await other };
 }
 
 await test("constructors and their exceptions", () => {
@@ -392,6 +397,82 @@ await test("a transport that throws, or delivers garbage", async () => {
   given.receive(local, { ip: "198.51.100.1", port: 1 }, new Uint8Array(100_000));
   assert.throws(() => given.receive({ ip: "nowhere", port: 1 }, { ip: "198.51.100.1", port: 1 }, new Uint8Array(4)), TypeError);
   pc.close();
+});
+
+await test("a transport that stalls, and goes on", async () => {
+  const never = new RTCPeerConnection({}, { transport: () => ({ open: () => new Promise(() => {}), send() {}, close() {} }) });
+  never.createDataChannel("x");
+  await never.setLocalDescription();
+  await soon();
+  assert.equal(never.iceGatheringState, "gathering");
+  never.close();
+
+  const line = { stalls: false };
+  const { a, b, channel, other } = await connected({}, line);
+  const states = [];
+  const reached = (state) => new Promise((resolve) => {
+    a.addEventListener("connectionstatechange", () => {
+      states.push(a.connectionState);
+      if (a.connectionState === state) resolve();
+    });
+  });
+  if (a.connectionState !== "connected") await reached("connected");
+  const [lost, back] = [reached("disconnected"), reached("connected")];
+  line.stalls = true;
+  let sent = 0;
+  assert.throws(() => { for (;; sent++) channel.send(new Uint8Array(262144)); }, named("OperationError"));
+  await lost;
+  assert.equal(channel.readyState, "open");
+  // All but what is on its way.
+  assert.ok(channel.bufferedAmount > (sent - 1) * 262144, `${channel.bufferedAmount} of ${sent} messages`);
+  let got = 0;
+  const all = new Promise((resolve) => { other.onmessage = () => { if (++got === sent) resolve(); }; });
+  line.stalls = false;
+  await Promise.all([back, all]);
+  a.close();
+  b.close();
+});
+
+await test("a member that floods a hub: bounded, and the others are unaffected", async () => {
+  const hub = new Hub();
+  const join = async (label) => {
+    const line = pipes();
+    const [member, ours] = line.map((transport) => new RTCPeerConnection({}, { transport }));
+    hub.add(ours);
+    const channel = member.createDataChannel(label);
+    await meet(member, ours);
+    await new Promise((resolve) => { channel.onopen = resolve; });
+    return { member, ours, channel };
+  };
+  const [flooder, reader, sleeper, other, another] = [
+    await join("flooded"), await join("flooded"), await join("flooded"), await join("quiet"), await join("quiet"),
+  ];
+  sleeper.member.pauseMessages();
+  let [sent, got, most, quiet] = [0, 0, 0, 0];
+  reader.channel.onmessage = () => { got += 1; };
+  another.channel.onmessage = () => { quiet += 1; };
+  const memory = () => glue.initSync({}).memory.buffer.byteLength;
+  const before = memory();
+  // As much as goes in, until the one who does not read is put out.
+  for (let turn = 0; hub.size === 5; turn++) {
+    assert.ok(turn < 1000, "the sleeper stays");
+    try {
+      for (;; sent++) flooder.channel.send(new Uint8Array(16384));
+    } catch (error) {
+      assert.equal(error.name, "OperationError");
+    }
+    other.channel.send("how quiet it is");
+    for (let patience = 100; quiet <= turn; patience--) {
+      assert.ok(patience > 0, "a message of the others waits");
+      await soon();
+    }
+    most = Math.max(most, memory() - before);
+  }
+  while (got < sent) await soon();
+  assert.ok(most < 8 << 20, `${most} octets more`);
+  assert.equal(sleeper.ours.connectionState, "closed");
+  for (const { member } of [flooder, reader, sleeper, other, another]) member.close();
+  hub.clear();
 });
 
 await test("wasm that stops in the middle leaves nothing half dead", async () => {
